@@ -1,0 +1,1 @@
+"""Txscope: concurrent transactions on a real database, recorded, checked and drawn."""

@@ -1,0 +1,188 @@
+"""The engine port: what the scheduler, the runs and the pages may ask of a database.
+
+An `Engine` is a server that is ready for runs. A `Room` is one run's place on it: a schema of its own, the sessions
+that were opened in it, and an observer with a connection of its own. A `SessionConnection` is one scheduled session.
+Nothing here waits but `Room.wait`, and that only as long as it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulator.history import Answer, Matches, Row, TableState
+from simulator.model import Isolation, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What this server, reached as this role, can do; pages say so where it matters."""
+
+    levels: tuple[Isolation, ...]
+    names_blocker: bool = True
+    #: the deadlock victim is always the session whose wait closed the cycle
+    deadlock_victim_certain: bool = True
+    #: the server reports each finished deadlock check to the waiting session (PostgreSQL: log_lock_waits)
+    reports_deadlock_check: bool = True
+    can_cancel: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Where runs happen, for people: never contains a password."""
+
+    product: str
+    version: str
+    embedded: bool
+    #: `embedded, in /home/ada/.local/share/txscope` or `db.example.org:5432/shop as ada`
+    place: str
+    #: the role that schedules log in as
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """One result of a step; a step of several statements has several."""
+
+    tag: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    #: rows affected or returned, None where the command has no such number
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An error as the server reported it."""
+
+    sqlstate: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that is no error; `severity` is NOTICE, WARNING, LOG ..."""
+
+    severity: str
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished statement: everything the server sent until it was ready again."""
+
+    results: tuple[ResultSet, ...]
+    error: ServerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why a session waits. `by`: sessions of the same room; `foreign`: there are blockers outside of it."""
+
+    by: tuple[str, ...]
+    lock: str
+    inferred: bool = False
+    foreign: bool = False
+    #: a wait that the server's deadlock check looks at (heavyweight lock); a safe-snapshot wait is not
+    deadlock_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What the observer asks after each commit: conditions by table, and SELECTs to compare answers with."""
+
+    conditions: tuple[tuple[str, str], ...] = ()
+    selects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateObservation:
+    """The observer's answer; tables, matches and answers of one snapshot."""
+
+    tables: tuple[TableState, ...]
+    matches: tuple[Matches, ...]
+    answers: tuple[Answer, ...]
+
+
+class SessionConnection(Protocol):
+    """One scheduled session. All calls return at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def busy(self) -> bool:
+        """A statement was sent and its reply is not complete."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    @property
+    def backend(self) -> int:
+        """The server's number for this session (PostgreSQL: process id)."""
+
+    def send(self, sql: str, parameters: Mapping[str, Scalar]) -> None:
+        """Send one step. Raises RunError where the connection is gone."""
+
+    def poll(self) -> Reply | None:
+        """The complete reply, or None while the statement still runs."""
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Messages that came since the last call, also while the statement runs."""
+
+    def cancel(self) -> None:
+        """Ask the server to give up the running statement."""
+
+
+class Room(Protocol):
+    """One run's place on the server. `close` must always be called; it leaves nothing behind."""
+
+    @property
+    def label(self) -> str:
+        """The run's name on the server (PostgreSQL: its schema)."""
+
+    def open(self, name: str) -> SessionConnection:
+        """Open one session. Raises EngineBusy, EngineError."""
+
+    def begin_sql(self, isolation: Isolation) -> str:
+        """The statement that starts a transaction at this level."""
+
+    def wait(self, sessions: Sequence[SessionConnection], seconds: float) -> None:
+        """Return when one of the sessions may have something to read, or after `seconds`."""
+
+    def blocks(self, sessions: Collection[SessionConnection]) -> Mapping[str, Block]:
+        """For each of these sessions that waits for a lock: why."""
+
+    def xid(self, session: SessionConnection) -> int | None:
+        """The session's transaction id if one is assigned; it must be idle and in a healthy transaction."""
+
+    def observe(self, probes: Probes) -> StateObservation:
+        """The committed state, from the observer's own connection. Raises EngineError."""
+
+    def ask(self, sql: str) -> tuple[Row, ...]:
+        """Rows of one query on the committed state, by the observer (invariants). Raises EngineError."""
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """A server that is ready for runs."""
+
+    def info(self) -> ServerInfo: ...
+
+    def capabilities(self) -> Capabilities: ...
+
+    def create_room(self, setup: Sequence[str], sessions: int) -> Room:
+        """Make a fresh schema and run the setup in it. Raises EngineBusy, EngineError (setup failed)."""
+
+    def rooms_open(self) -> int:
+        """How many runs are going on in this process."""
+
+    def gc_stale_rooms(self) -> int:
+        """Drop what runs of dead processes left behind; how many."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,29 @@
+"""One exception tree. Every message says what went wrong, where, and what to do next.
+
+Messages are shown to people as they are: no password, no traceback, one or two sentences.
+"""
+
+from __future__ import annotations
+
+class TxscopeError(Exception):
+    """Base of every error that Txscope raises on purpose; `str(error)` can be shown on a page."""
+
+
+class EngineError(TxscopeError):
+    """The database could not be reached, or cannot do what was asked."""
+
+
+class EngineBusy(EngineError):
+    """All places for concurrent runs are taken, and none became free in time."""
+
+
+class ScenarioError(TxscopeError):
+    """A scenario (file, link or edit) is not valid; the message names file, key and line where known."""
+
+
+class RunError(TxscopeError):
+    """A run could not be carried to its end (deadline passed, connection lost)."""
+
+
+class HistoryError(TxscopeError):
+    """A stored history cannot be read: wrong format, wrong version, or damaged."""

@@ -1,0 +1,180 @@
+"""What is to be run: scenarios, their variants, and the schedule that interleaves their sessions.
+
+Everything is frozen; a change is a copy (`dataclasses.replace`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+#: A value as it crosses every layer: read from a row, saved by a step, written to JSON.
+Scalar = int | float | str | bool | None
+
+
+class Isolation(StrEnum):
+    """The four levels of SQL-92, by the names that `BEGIN ISOLATION LEVEL` takes."""
+
+    READ_UNCOMMITTED = "READ UNCOMMITTED"
+    READ_COMMITTED = "READ COMMITTED"
+    REPEATABLE_READ = "REPEATABLE READ"
+    SERIALIZABLE = "SERIALIZABLE"
+
+    @property
+    def short(self) -> str:
+        """RU, RC, RR or SER."""
+        return _SHORT[self]
+
+    @classmethod
+    def parse(cls, text: str) -> Isolation:
+        """Read a level by its name or short name, in any case, with space, `-` or `_` between words.
+
+        Raises ValueError, naming the levels, where the text is none of them.
+        """
+        wanted = " ".join(text.replace("-", " ").replace("_", " ").upper().split())
+        for level in cls:
+            if wanted in (level.value, level.short):
+                return level
+        names = ", ".join(f"{level.value} ({level.short})" for level in cls)
+        raise ValueError(f"{text!r} is not an isolation level; use one of {names}")
+
+
+_SHORT: Mapping[Isolation, str] = MappingProxyType(
+    {
+        Isolation.READ_UNCOMMITTED: "RU",
+        Isolation.READ_COMMITTED: "RC",
+        Isolation.REPEATABLE_READ: "RR",
+        Isolation.SERIALIZABLE: "SER",
+    }
+)
+
+
+class Outcome(StrEnum):
+    """What a run came to, worst first where several apply: error, anomaly, aborted, retried, safe."""
+
+    #: every transaction ended as the application meant, and a serial order explains what was seen
+    SAFE = "safe"
+    #: a transaction was aborted and not run again; the application must deal with it
+    ABORTED = "aborted"
+    #: an aborted transaction was run again, as an application should, and then succeeded
+    RETRIED = "retried"
+    #: the checker found an anomaly, or the invariant does not hold on the committed state
+    ANOMALY = "anomaly"
+    #: a statement failed in a way that the scenario does not foresee
+    ERROR = "error"
+    #: not enough could be observed to say; the result carries the reason
+    NO_VERDICT = "no verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of one session. `COMMIT` and `ROLLBACK` are steps too; `BEGIN` is implied by the first."""
+
+    #: name within the session; a schedule calls it `session.name`
+    name: str
+    session: str
+    #: one or more statements; `:name` stands for a value saved by an earlier step of this session
+    sql: str
+    #: bind the first column of the first row (or, without rows, the number of rows affected) to this name
+    save: str | None = None
+    #: a condition on saved values (`on_call >= 2`); the step is skipped where it is false
+    when: str | None = None
+    #: on a ROLLBACK: the application gives up because of a conflict and runs the transaction again
+    retry: bool = False
+
+    @property
+    def key(self) -> str:
+        """`session.name`, unique in a variant."""
+        return f"{self.session}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionScript:
+    """The steps of one session, in their fixed order."""
+
+    name: str
+    steps: tuple[Step, ...]
+    #: a level of its own; None means the level that the run is started with
+    isolation: Isolation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An interleaving: step keys (`T1.read`), each session's own order kept."""
+
+    steps: tuple[str, ...]
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """Session names in the order of their first step."""
+        return tuple(dict.fromkeys(key.partition(".")[0] for key in self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A business rule on the committed state: `sql` returns one row with one boolean."""
+
+    title: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to write the transactions of a scenario: the naive one, or a fix."""
+
+    key: str
+    title: str
+    sessions: tuple[SessionScript, ...]
+    schedule: Schedule
+    is_fix: bool
+    #: what each level is expected to come to; levels that are not named are not part of the fix table
+    expectations: Mapping[Isolation, Outcome]
+    #: SQL run after the scenario's own setup
+    setup: str = ""
+    #: why it works, or where it does not
+    note: str = ""
+    #: the same transactions as an application writes them
+    sqlalchemy: str = ""
+
+    def step(self, key: str) -> Step:
+        """The step called `session.name`. Raises KeyError."""
+        for session in self.sessions:
+            for step in session.steps:
+                if step.key == key:
+                    return step
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A business rule that concurrency can break, with the ways to write it."""
+
+    key: str
+    title: str
+    #: `isolation` or `hermitage` (later also `locks`)
+    family: str
+    #: place in the picker; lower is earlier
+    order: int
+    #: two to five sentences: who does what, and what could go wrong
+    story: str
+    setup: str
+    variants: tuple[Variant, ...]
+    invariant: Invariant | None = None
+    #: the phenomenon that this case is the literature's test of (`G1c`, `P4` ...)
+    phenomenon: str | None = None
+    #: at which levels the phenomenon is expected to occur on PostgreSQL
+    occurs_at: tuple[Isolation, ...] = ()
+    #: where the case comes from
+    source: str = ""
+    levels: tuple[Isolation, ...] = field(
+        default=(Isolation.READ_COMMITTED, Isolation.REPEATABLE_READ, Isolation.SERIALIZABLE)
+    )
+
+    def variant(self, key: str) -> Variant:
+        """The variant called `key`. Raises KeyError."""
+        for variant in self.variants:
+            if variant.key == key:
+                return variant
+        raise KeyError(key)
