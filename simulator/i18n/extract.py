@@ -1,0 +1,93 @@
+"""Collect every text that a person reads, from the code and from the scenarios, and bring the catalogues up to date."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
+from babel.messages.pofile import read_po, write_po
+
+from simulator.i18n import DOMAIN, LANGUAGES, catalogue_path
+
+#: keys of a scenario file whose values are shown to people
+SCENARIO_KEYS = frozenset({"title", "story", "note"})
+SOURCES = (("simulator/**/*.py", "python"), ("pages/*.py", "python"), ("app.py", "python"))
+SCENARIOS = ("simulator/**/*.toml", f"{__name__}:extract_scenario")
+UNWANTED = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Report-Msgid', b'"Last-Translator', b'"Language-Team')
+
+Found = tuple[int, str, str, list[str]]
+
+
+def extract_scenario(
+    fileobj: IO[bytes], keywords: Iterable[str], comment_tags: Iterable[str], options: Mapping[str, Any]
+) -> Iterator[Found]:
+    """Babel extractor: titles, stories and notes of a scenario file, as the loader reads them."""
+    text = fileobj.read().decode("utf-8")
+    for value in _texts(tomllib.loads(text)):
+        first_words = value.splitlines()[0][:40]
+        yield text[: max(text.find(first_words), 0)].count("\n") + 1, "gettext", value, []
+
+
+def template(root: Path) -> Catalog:
+    """All messages of the project at `root`."""
+    made = Catalog(project="Txscope", domain=DOMAIN, charset="utf-8")
+    for pattern, method in (*SOURCES, SCENARIOS):
+        for path in sorted(root.glob(pattern)):
+            for line, message, comments, context in extract_from_file(
+                method, path, keywords=DEFAULT_KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
+            ):
+                made.add(message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments,
+                         context=context)  # fmt: skip
+    return made
+
+
+def update(root: Path) -> Mapping[str, tuple[int, int]]:
+    """Rewrite every catalogue without what is no longer used; language -> (messages translated, messages)."""
+    found = template(root)
+    counts = {}
+    for language in LANGUAGES:
+        if language == "en":
+            continue
+        path = catalogue_path(language)
+        catalogue = _read(path, language)
+        catalogue.update(found, no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        catalogue.header_comment = f"# Txscope in {LANGUAGES[language]}."
+        out = io.BytesIO()
+        # without line numbers and dates: an unrelated edit must not touch the catalogue
+        write_po(out, catalogue, width=110, include_lineno=False, sort_by_file=True, omit_header=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_without_placeholders(out.getvalue()))
+        messages = [message for message in catalogue if message.id]
+        counts[language] = (sum(bool(message.string and any(message.string)) for message in messages), len(messages))
+    return counts
+
+
+def _read(path: Path, language: str) -> Catalog:
+    if not path.exists():
+        return Catalog(locale=language, domain=DOMAIN, charset="utf-8", fuzzy=False)
+    return read_po(io.BytesIO(path.read_bytes()), locale=language, domain=DOMAIN)
+
+
+def _without_placeholders(po: bytes) -> bytes:
+    """Drop the header lines that are dates, or that nobody filled in."""
+    lines = po.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(UNWANTED))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in SCENARIO_KEYS and isinstance(item, str):
+                if item.strip():
+                    yield item.strip()
+            else:
+                yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
