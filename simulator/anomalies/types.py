@@ -24,8 +24,8 @@ class Evidence:
     """What was seen that makes the source come before the target.
 
     `item` is a row (`account 1`) or a predicate (`doctors WHERE on_call`). For ww and rw, `before` is what the source
-    wrote or read and `after` what the target wrote instead; for wr, `after` is what the source wrote and the target read.
-    None values: the row did not exist (before) or was deleted (after).
+    wrote or read and `after` what the target wrote instead; for wr, `after` is what the source wrote and the target
+    read. None values: the row did not exist (before) or was deleted (after).
     """
 
     item: str

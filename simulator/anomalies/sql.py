@@ -1,0 +1,74 @@
+"""Small tools on sqlglot's trees: render, bind, and which functions may be trusted to look at one row only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from simulator.model import Scalar
+
+#: Functions that sqlglot does not know by a class of their own and that look at their arguments only.
+ROW_FUNCTIONS = {
+    "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange", "lower_inc", "upper_inc", "isempty",
+    "btrim", "char_length", "octet_length", "div", "jsonb_array_length", "array_position", "cardinality",
+    "num_nonnulls", "num_nulls", "bool_and", "bool_or", "every", "string_agg", "array_agg", "json_agg", "jsonb_agg",
+    "md5", "to_char",
+}  # fmt: skip
+#: What a SELECT without a table may call: nothing of it reads application data.
+TABLE_FREE_FUNCTIONS = (
+    "pg_advisory", "pg_try_advisory", "pg_sleep", "pg_backend_pid", "pg_current", "pg_export", "txid_", "set_config",
+    "current_setting", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "pg_notify", "version",
+)  # fmt: skip
+#: Functions whose answer depends on when, by whom or how often they are asked.
+UNSTABLE = (
+    exp.CurrentTimestamp,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentDatetime,
+    exp.CurrentUser,
+    exp.SessionUser,
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.Rand,
+    exp.Uuid,
+    exp.NextValueFor,
+)
+
+
+def text(node: exp.Expr) -> str:
+    """The tree as PostgreSQL's SQL; parameters stay as `:name`."""
+    shown = node.transform(lambda part: exp.Var(this=f":{part.name}") if isinstance(part, exp.Placeholder) else part)
+    return shown.sql(dialect="postgres", normalize_functions=False, comments=False)
+
+
+def bind(sql: str, parameters: Mapping[str, Scalar]) -> str:
+    """SQL with each `:name` replaced by its value as a literal. Raises KeyError where a value is missing."""
+    return _bound(sql, tuple(parameters.items())) if ":" in sql else sql
+
+
+@lru_cache(maxsize=1024)
+def parameter_names(sql: str) -> tuple[str, ...]:
+    """The `:name`s of a condition or query, each once, in their order."""
+    return tuple(dict.fromkeys(node.name for node in parsed(sql).find_all(exp.Placeholder)))
+
+
+@lru_cache(maxsize=1024)
+def parsed(sql: str) -> exp.Expr:
+    """The tree of a condition or query; never to be changed."""
+    return sqlglot.parse_one(sql, dialect="postgres")
+
+
+@lru_cache(maxsize=1024)
+def _bound(sql: str, parameters: tuple[tuple[str, Scalar], ...]) -> str:
+    values = dict(parameters)
+    return text(
+        parsed(sql).transform(lambda part: _literal(values[part.name]) if isinstance(part, exp.Placeholder) else part)
+    )
+
+
+def _literal(value: Scalar) -> exp.Expr:
+    literal = exp.convert(value)
+    return exp.Paren(this=literal) if isinstance(literal, exp.Neg) else literal
