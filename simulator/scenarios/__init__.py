@@ -1,0 +1,1 @@
+"""Scenario files: reading them, checking them, and the catalogue that comes with Txscope."""

@@ -1,0 +1,122 @@
+"""The shape of a scenario file: which keys there are, their types, and how much of everything."""
+
+from __future__ import annotations
+
+import keyword
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from simulator.i18n import gettext as _
+from simulator.model import Isolation
+from simulator.scenarios.guard import MAX_LENGTH as MAX_CONDITION
+from simulator.scenarios.order import MAX_STEPS
+
+MAX_FILE_BYTES = 65_536
+MAX_SQL_BYTES = 8_192
+MAX_SESSIONS = 8
+MAX_STEPS_OF_SESSION = 50
+MAX_VARIANTS = 20
+DEFAULT_LEVELS = (Isolation.READ_COMMITTED, Isolation.REPEATABLE_READ, Isolation.SERIALIZABLE)
+
+
+def _plain(text: str) -> str:
+    if any(character < " " and character not in "\n\t" for character in text):
+        raise ValueError(_("holds a control character; only line ends and tabs are allowed"))
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError(_("is empty"))
+    return text
+
+
+def _short_sql(text: str) -> str:
+    if len(text.encode()) > MAX_SQL_BYTES:
+        raise ValueError(_("is too long; SQL has at most {limit} bytes").format(limit=MAX_SQL_BYTES))
+    return text
+
+
+def _no_keyword(name: str) -> str:
+    # A condition could not use it: `when = "in == 1"`.
+    if keyword.iskeyword(name):
+        raise ValueError(_("is {name!r}, a word with a meaning of its own in conditions").format(name=name))
+    return name
+
+
+def _level(text: object) -> Isolation:
+    return Isolation.parse(text if isinstance(text, str) else str(text))
+
+
+def _each_level_once(given: object) -> object:
+    if isinstance(given, list | dict):
+        levels = [Isolation.parse(level) for level in given if isinstance(level, str)]
+        if len(set(levels)) < len(levels):
+            raise ValueError(_("names a level twice"))
+    return given
+
+
+def _name(max_length: int) -> object:
+    return Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", min_length=1, max_length=max_length)
+
+
+Name = Annotated[str, _name(40)]
+SessionName = Annotated[str, _name(20)]
+SavedName = Annotated[str, _name(40), AfterValidator(_no_keyword)]
+Text = Annotated[str, AfterValidator(_plain)]
+Sentence = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Story = Annotated[str, AfterValidator(_not_blank), AfterValidator(_plain)]
+Setup = Annotated[str, AfterValidator(_plain), AfterValidator(_short_sql)]
+Sql = Annotated[str, AfterValidator(_not_blank), AfterValidator(_plain), AfterValidator(_short_sql)]
+Condition = Annotated[str, Field(min_length=1, max_length=MAX_CONDITION)]
+Level = Annotated[Isolation, BeforeValidator(_level)]
+Levels = Annotated[list[Level], BeforeValidator(_each_level_once)]
+OutcomeWord = Literal["safe", "aborted", "retried", "anomaly"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class StepSpec(_Part):
+    name: Name
+    sql: Sql
+    save: SavedName | None = None
+    when: Condition | None = None
+    retry: bool = False
+
+
+class InvariantSpec(_Part):
+    title: Sentence
+    sql: Sql
+
+
+class VariantSpec(_Part):
+    key: Name
+    title: Sentence
+    is_fix: bool = False
+    note: Text = ""
+    setup: Setup = ""
+    sessions: Annotated[
+        dict[SessionName, Annotated[list[StepSpec], Field(min_length=1, max_length=MAX_STEPS_OF_SESSION)]],
+        Field(min_length=1, max_length=MAX_SESSIONS),
+    ]
+    schedule: Annotated[list[str], Field(min_length=1, max_length=MAX_STEPS)]
+    expect: Annotated[dict[Level, OutcomeWord], BeforeValidator(_each_level_once)] = {}
+    sqlalchemy: Text = ""
+
+
+class ScenarioSpec(_Part):
+    key: Name
+    title: Sentence
+    family: Literal["isolation", "hermitage", "locks"] = "isolation"
+    order: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    story: Story
+    source: Text = ""
+    phenomenon: Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_plain)] | None = None
+    occurs_at: Levels = []
+    levels: Annotated[Levels, Field(min_length=1)] = list(DEFAULT_LEVELS)
+    setup: Setup
+    invariant: InvariantSpec | None = None
+    variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=MAX_VARIANTS)]
