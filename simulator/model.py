@@ -89,6 +89,12 @@ class Step:
         """`session.name`, unique in a variant."""
         return f"{self.session}.{self.name}"
 
+    @property
+    def ends(self) -> str | None:
+        """`COMMIT` or `ROLLBACK` where the step ends its transaction."""
+        word = self.sql.strip().rstrip(";").strip().upper()
+        return word if word in ("COMMIT", "ROLLBACK") else None
+
 
 @dataclass(frozen=True, slots=True)
 class SessionScript:
@@ -145,6 +151,13 @@ class Variant:
                 if step.key == key:
                     return step
         raise KeyError(key)
+
+    def session(self, name: str) -> SessionScript:
+        """The session called `name`. Raises KeyError."""
+        for session in self.sessions:
+            if session.name == name:
+                return session
+        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from simulator.anomalies.access import probes
+from simulator.anomalies.checker import check
 from simulator.anomalies.types import Verdict
-from simulator.engines.base import ServerInfo
-from simulator.history import History
-from simulator.model import Isolation, Outcome, Scenario, Schedule, Variant
+from simulator.engines.base import Capabilities, Engine, Probes, Room, ServerInfo
+from simulator.errors import EngineError, RunError
+from simulator.history import CommittedStateObserved, History, StatementFailed, StatementStarted, TransactionEnded
+from simulator.i18n import gettext as _
+from simulator.model import Isolation, Outcome, Scenario, Schedule, Step, Variant
+from simulator.scheduler import EventLog, Scheduler, StillWaiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +34,12 @@ class Abort:
 class Impossible:
     """The schedule could not go on: it wanted a step of a session that was still waiting."""
 
-    step: str
+    #: the step that could not be sent; None where the schedule ended while a session still waited
+    step: str | None
+    session: str
     #: sessions that it waited for
     waits_for: tuple[str, ...]
-    #: the step that was running when the session began to wait
+    #: the step whose statement was waiting
     since: str
 
 
@@ -62,3 +71,235 @@ class RunResult:
     reason: str = ""
     #: from the fresh schema to the end of cleanup
     elapsed_ns: int = 0
+
+
+#: How often an aborted transaction is run again before the application gives up.
+MAX_ATTEMPTS = 3
+
+#: SQLSTATE classes that a scenario may foresee; anything else that fails is an error of the scenario or the server.
+#: https://www.postgresql.org/docs/18/errcodes-appendix.html
+FORESEEN = {
+    "23": "integrity constraint violation: the application must tell its user",
+    "40": "transaction rollback: the application must run the transaction again",
+    "55P03": "lock not available: NOWAIT or lock_timeout",
+    "57014": "query canceled: by the person, or statement_timeout",
+    "P0001": "raised by the application's own SQL",
+}
+
+
+def run_scenario(
+    engine: Engine,
+    scenario: Scenario,
+    variant: Variant,
+    isolation: Isolation,
+    *,
+    schedule: Schedule | None = None,
+    retry: bool = True,
+    observe: bool = True,
+    deadline_s: float = 10.0,
+) -> RunResult:
+    """Run a variant in a fresh schema and judge it; nothing of it stays on the server, however it ends.
+
+    An aborted transaction is run again after the schedule, alone, as an application should (`retry`). Without
+    `observe` the checker gets no committed states and gives no verdict. Raises EngineError (no room, setup failed) and
+    ScenarioError (a guard that cannot be read); what goes wrong during the run is an outcome.
+    """
+    started = time.monotonic_ns()
+    order = schedule or variant.schedule
+    room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
+    try:
+        run = _Run(room, engine.capabilities(), variant, isolation, observe, time.monotonic() + deadline_s)
+        reason = run.play(order, retry)
+        history = run.history()
+        invariant = _ask_invariant(room, scenario)
+    finally:
+        room.close()
+    aborts = tuple(_aborts(history))
+    verdict = check(history) if observe else Verdict(no_verdict=_("The committed states were not observed."))
+    outcome, why = _judge(verdict, invariant, aborts, run, reason)
+    return RunResult(
+        scenario=scenario,
+        variant=variant,
+        schedule=order,
+        isolation=isolation,
+        server=engine.info(),
+        history=history,
+        verdict=verdict,
+        outcome=outcome,
+        invariant=invariant,
+        aborts=aborts,
+        impossible=run.impossible,
+        reason=why,
+        elapsed_ns=time.monotonic_ns() - started,
+    )
+
+
+class _Run:
+    """One run while it goes on."""
+
+    def __init__(
+        self,
+        room: Room,
+        capabilities: Capabilities,
+        variant: Variant,
+        isolation: Isolation,
+        observe: bool,
+        deadline: float,
+    ) -> None:
+        self._room = room
+        self._variant = variant
+        self._log = EventLog()
+        self._plan = probes(step.sql for session in variant.sessions for step in session.steps) if observe else None
+        self._scheduler = Scheduler(
+            room, capabilities, isolation, self._log, deadline=deadline, on_commit=self._committed
+        )
+        self.impossible: Impossible | None = None
+
+    def play(self, order: Schedule, retry: bool) -> str:
+        """The whole run; a sentence where it could not be carried to its end, else ""."""
+        step: Step | None = None
+        try:
+            for session in self._variant.sessions:
+                self._scheduler.open(session)
+            self._look(None)
+            for step in map(self._variant.step, order.steps):
+                self._scheduler.issue(step)
+            step = None
+            for lane in self._scheduler.waiting():
+                raise StillWaiting(lane)
+            if retry:
+                self._run_aborted_again()
+        except StillWaiting as error:
+            self.impossible = _impossible(step, error)
+            return explain_impossible(self.impossible)
+        except (RunError, EngineError) as error:
+            return str(error)
+        return ""
+
+    def history(self) -> History:
+        self._match_late_conditions()
+        return self._log.history(tuple(session.name for session in self._variant.sessions))
+
+    def _run_aborted_again(self) -> None:
+        for lane in self._scheduler.lanes.values():
+            while lane.retryable and lane.attempt < MAX_ATTEMPTS:
+                self._scheduler.restart(lane)
+                for step in lane.script.steps:
+                    self._scheduler.issue(step)
+
+    def _committed(self, transaction: str, wrote: bool) -> None:
+        # A transaction without an id wrote nothing: the committed state is the one already seen.
+        if wrote:
+            self._look(transaction)
+
+    def _look(self, transaction: str | None) -> None:
+        if self._plan is None:
+            return
+        seen = self._room.observe(Probes(self._plan.conditions, self._plan.selects))
+        self._log.add(
+            CommittedStateObserved,
+            transaction=transaction,
+            tables=seen.tables,
+            matches=seen.matches,
+            answers=seen.answers,
+        )
+
+
+    def _match_late_conditions(self) -> None:
+        """Conditions with values that a step had read became known after some states had been seen."""
+        if self._plan is None:
+            return
+        plan = self._plan
+        for event in self._log.events:
+            if isinstance(event, StatementStarted) and event.parameters:
+                plan = plan.extended(event.sql, dict(event.parameters))
+        late = tuple(condition for condition in plan.conditions if condition not in self._plan.conditions)
+        places = [i for i, event in enumerate(self._log.events) if isinstance(event, CommittedStateObserved)]
+        seen = [event for event in self._log.events if isinstance(event, CommittedStateObserved)]
+        if not late or not seen:
+            return
+        try:
+            found = self._room.match([event.tables for event in seen], late)
+        except EngineError:
+            return  # The checker finds the condition missing and gives no verdict.
+        for place, event, matches in zip(places, seen, found, strict=True):
+            self._log.events[place] = replace(event, matches=event.matches + matches)
+
+
+def explain_impossible(impossible: Impossible) -> str:
+    """Why an order cannot be carried out, and what to move."""
+    names = {
+        "session": impossible.session,
+        "since": impossible.since,
+        "blockers": ", ".join(impossible.waits_for),
+        "step": impossible.step,
+    }
+    if impossible.step is None:
+        return _(
+            "{session} still waits in {since} for {blockers}, and no step is left that could release it. "
+            "A transaction must end before the others can go on."
+        ).format(**names)
+    return _(
+        "{step} cannot be sent here: {session} still waits in {since} for {blockers}. "
+        "Move {step} after the step in which {blockers} commits or rolls back."
+    ).format(**names)
+
+
+def _impossible(step: Step | None, error: StillWaiting) -> Impossible:
+    lane = error.lane
+    return Impossible(
+        step=None if step is None else step.key,
+        session=lane.name,
+        waits_for=lane.block.by if lane.block else (),
+        since=lane.step.key if lane.step else "",
+    )
+
+
+def _aborts(history: History) -> Iterator[Abort]:
+    ended = [event for event in history.events if isinstance(event, TransactionEnded)]
+    failures = {event.transaction: event for event in history.events if isinstance(event, StatementFailed)}
+    for event in ended:
+        if event.outcome != "aborted":
+            continue
+        later = (e for e in ended if e.session == event.session and e.seq > event.seq and e.outcome == "committed")
+        again = next(later, None)
+        failure = failures.get(event.transaction)
+        yield Abort(
+            transaction=event.transaction or "",
+            step=event.step or "",
+            sqlstate=event.sqlstate,
+            message=failure.message if failure else _("The application saw a conflict and rolled back."),
+            retried_as=again.transaction if again else None,
+        )
+
+
+def _ask_invariant(room: Room, scenario: Scenario) -> InvariantResult | None:
+    rule = scenario.invariant
+    if rule is None:
+        return None
+    try:
+        rows = room.ask(rule.sql)
+    except EngineError:
+        return InvariantResult(rule.title, rule.sql, None)
+    holds = rows[0][0] if rows and rows[0] else None
+    return InvariantResult(rule.title, rule.sql, holds if isinstance(holds, bool) else None)
+
+
+def _judge(
+    verdict: Verdict, invariant: InvariantResult | None, aborts: tuple[Abort, ...], run: _Run, reason: str
+) -> tuple[Outcome, str]:
+    """The outcome, and why where it is `error` or `no verdict`."""
+    if run.impossible is not None:
+        return Outcome.NO_VERDICT, reason
+    if reason:
+        return Outcome.ERROR, reason
+    unforeseen = [abort for abort in aborts if abort.sqlstate and not abort.sqlstate.startswith(tuple(FORESEEN))]
+    if unforeseen:
+        return Outcome.ERROR, f"{unforeseen[0].step}: {unforeseen[0].message}"
+    if verdict.anomalies or (invariant is not None and invariant.holds is False):
+        return Outcome.ANOMALY, ""
+    if verdict.no_verdict is not None:
+        return Outcome.NO_VERDICT, verdict.no_verdict
+    if any(abort.retried_as is None for abort in aborts):
+        return Outcome.ABORTED, ""
+    return (Outcome.RETRIED, "") if aborts else (Outcome.SAFE, "")

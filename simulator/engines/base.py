@@ -13,6 +13,7 @@ from typing import Protocol
 
 from simulator.history import Answer, Matches, Row, TableState
 from simulator.model import Isolation, Scalar
+from simulator.replies import Notice, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Capabilities:
     names_blocker: bool = True
     #: the deadlock victim is always the session whose wait closed the cycle
     deadlock_victim_certain: bool = True
+    #: after this long the server has looked for a deadlock; None where the role may not set it and it is long
+    deadlock_timeout_s: float | None = 0.001
     #: the server reports each finished deadlock check to the waiting session (PostgreSQL: log_lock_waits)
     reports_deadlock_check: bool = True
     can_cancel: bool = True
@@ -42,44 +45,6 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultSet:
-    """One result of a step; a step of several statements has several."""
-
-    tag: str
-    columns: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
-    #: rows affected or returned, None where the command has no such number
-    count: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerError:
-    """An error as the server reported it."""
-
-    sqlstate: str
-    message: str
-    detail: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A message that is no error; `severity` is NOTICE, WARNING, LOG ..."""
-
-    severity: str
-    text: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A finished statement: everything the server sent until it was ready again."""
-
-    results: tuple[ResultSet, ...]
-    error: ServerError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """Why a session waits. `by`: sessions of the same room; `foreign`: there are blockers outside of it."""
 
@@ -89,6 +54,8 @@ class Block:
     foreign: bool = False
     #: a wait that the server's deadlock check looks at (heavyweight lock); a safe-snapshot wait is not
     deadlock_checked: bool = True
+    #: tells one wait of a session from its next one (PostgreSQL: `pg_locks.waitstart`)
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +95,15 @@ class SessionConnection(Protocol):
     def send(self, sql: str, parameters: Mapping[str, Scalar]) -> None:
         """Send one step. Raises RunError where the connection is gone."""
 
+    @property
+    def usable(self) -> bool:
+        """False once the server has closed the connection."""
+
     def poll(self) -> Reply | None:
         """The complete reply, or None while the statement still runs."""
+
+    def finish(self) -> Reply:
+        """Wait for the reply of a statement that cannot block on another session (BEGIN, ROLLBACK)."""
 
     def notices(self) -> tuple[Notice, ...]:
         """Messages that came since the last call, also while the statement runs."""
@@ -162,6 +136,11 @@ class Room(Protocol):
 
     def observe(self, probes: Probes) -> StateObservation:
         """The committed state, from the observer's own connection. Raises EngineError."""
+
+    def match(
+        self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
+    ) -> tuple[tuple[Matches, ...], ...]:
+        """For each earlier state: the keys of its recorded rows for which each condition holds. Raises EngineError."""
 
     def ask(self, sql: str) -> tuple[Row, ...]:
         """Rows of one query on the committed state, by the observer (invariants). Raises EngineError."""

@@ -1,0 +1,51 @@
+"""SQL that Txscope itself sends, by name, from the `.sql` files beside this module."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from psycopg import pq, sql
+
+from simulator.errors import EngineError
+
+_FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
+
+
+@cache
+def statement(name: str) -> bytes:
+    """The text of `sql/<name>.sql`."""
+    return files("simulator.engines").joinpath("sql", f"{name}.sql").read_bytes()
+
+
+def execute(connection: pq.abc.PGconn, query: bytes) -> list[pq.abc.PGresult]:
+    """Every result of one round trip, in order. Raises EngineError with the server's message."""
+    connection.send_query(query)
+    return _results(connection)
+
+
+def execute_prepared(connection: pq.abc.PGconn, name: bytes, values: list[bytes | None]) -> pq.abc.PGresult:
+    """The result of a prepared statement. Raises EngineError."""
+    connection.send_query_prepared(name, values)
+    return _results(connection)[0]
+
+
+def prepare(connection: pq.abc.PGconn, name: bytes, query: bytes) -> None:
+    """Prepare a statement on this connection. Raises EngineError."""
+    connection.send_prepare(name, query)
+    _results(connection)
+
+
+def compose(template: str, **parts: sql.Composable) -> bytes:
+    """Fill `{names}` of a template with identifiers and literals, quoted by psycopg."""
+    return sql.SQL(template).format(**parts).as_bytes(None)  # type: ignore[arg-type]
+
+
+def _results(connection: pq.abc.PGconn) -> list[pq.abc.PGresult]:
+    results = []
+    while (result := connection.get_result()) is not None:
+        results.append(result)
+    for result in results:
+        if result.status in _FAILED:
+            raise EngineError(" ".join(result.get_error_message().split()))
+    return results

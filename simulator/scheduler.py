@@ -1,0 +1,328 @@
+"""Drives the sessions of one run, step by step, from one thread; nothing here is decided by sleeping.
+
+A step is *settled* when every busy session has either finished or waits, through a chain of waits, for a session that
+has no running statement. A cycle of waits is a deadlock that the server has yet to break: we go on waiting for it.
+
+Which session a deadlock's victim is must not depend on timing. PostgreSQL's waiting session looks for a deadlock once,
+`deadlock_timeout` after its wait began, and the one whose look finds a cycle dies. So before the next step is sent we
+wait until every new waiter has had its look: where the server reports it (`log_lock_waits`), until that report arrives;
+elsewhere for twice the timeout.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.engines.base import Block, Capabilities, Room, SessionConnection
+from simulator.errors import RunError
+from simulator.history import (
+    AnyEvent,
+    History,
+    ServerMessage,
+    StatementFailed,
+    StatementFinished,
+    StatementStarted,
+    StepBlocked,
+    StepResumed,
+    StepSkipped,
+    TransactionBegan,
+    TransactionEnded,
+)
+from simulator.model import Isolation, Scalar, SessionScript, Step
+from simulator.replies import Reply, ServerError
+from simulator.scenarios.guard import evaluate
+from simulator.scenarios.parameters import names
+
+#: First look at who blocks, and the longest pause between looks; in seconds.
+FIRST_LOOK, LAST_LOOK = 0.0001, 0.001
+
+#: How long the server's report of a deadlock check is waited for, in seconds; it needs `deadlock_timeout`.
+LAST_CHECK = 1.0
+
+
+class EventLog:
+    """Events in the order in which they were seen; gives each its number and its time."""
+
+    def __init__(self) -> None:
+        self.events: list[AnyEvent] = []
+
+    def add(self, kind: Callable[..., AnyEvent], **fields: Any) -> None:
+        self.events.append(kind(seq=len(self.events), at_ns=time.monotonic_ns(), **fields))
+
+    def history(self, sessions: tuple[str, ...]) -> History:
+        return History(sessions, tuple(self.events))
+
+
+@dataclass(slots=True)
+class Lane:
+    """One session as it is now; only the scheduler changes it."""
+
+    script: SessionScript
+    connection: SessionConnection
+    attempt: int = 1
+    began: bool = False
+    ended: bool = False
+    #: an error or a conflict ended the transaction, and running it again can help
+    retryable: bool = False
+    step: Step | None = None
+    saved: dict[str, Scalar] = field(default_factory=dict)
+    xid: int | None = None
+    block: Block | None = None
+    #: the server has reported, for the wait that goes on, that it looked for a deadlock and found none
+    reported: bool = False
+    #: monotonic seconds at which we learnt of the wait that goes on
+    blocked_at: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.script.name
+
+    @property
+    def transaction(self) -> str:
+        return self.name if self.attempt == 1 else f"{self.name}#{self.attempt}"
+
+
+class StillWaiting(Exception):
+    """The step cannot be sent: its session's last statement still waits."""
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__(lane.name)
+        self.lane = lane
+
+
+class Scheduler:
+    """Issues steps and settles them. `on_commit(transaction, wrote)` runs when a commit has been settled.
+
+    Raises RunError where the deadline (monotonic seconds) passes or a connection is lost.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        capabilities: Capabilities,
+        isolation: Isolation,
+        log: EventLog,
+        *,
+        deadline: float,
+        on_commit: Callable[[str, bool], None] = lambda transaction, wrote: None,
+    ) -> None:
+        self._room = room
+        self._capabilities = capabilities
+        self._isolation = isolation
+        self._log = log
+        self._deadline = deadline
+        self._on_commit = on_commit
+        self._commits: list[tuple[str, bool]] = []
+        self.lanes: dict[str, Lane] = {}
+
+    def open(self, script: SessionScript) -> Lane:
+        """Open a session for this script. Raises EngineError."""
+        lane = Lane(script, self._room.open(script.name))
+        self.lanes[script.name] = lane
+        return lane
+
+    def restart(self, lane: Lane) -> None:
+        """Begin the lane's transaction again from its first step, with nothing saved."""
+        lane.attempt += 1
+        lane.began = lane.ended = lane.retryable = False
+        lane.saved, lane.xid, lane.step = {}, None, None
+
+    def issue(self, step: Step) -> None:
+        """Send one step and settle. Raises StillWaiting, RunError, ScenarioError (a guard that cannot be read)."""
+        lane = self.lanes[step.session]
+        if lane.connection.busy:
+            raise StillWaiting(lane)
+        if lane.ended:
+            self._add(lane, StepSkipped, step=step.key, reason="ended")
+        elif step.when is not None and not evaluate(step.when, lane.saved):
+            self._add(lane, StepSkipped, step=step.key, reason="guard", detail=step.when)
+        else:
+            self._send(lane, step)
+            self._settle()
+
+    def waiting(self) -> tuple[Lane, ...]:
+        """Lanes whose statement is still running."""
+        return tuple(lane for lane in self.lanes.values() if lane.connection.busy)
+
+    def _send(self, lane: Lane, step: Step) -> None:
+        if not lane.began:
+            self._begin(lane, step)
+        if step.ends == "COMMIT" and lane.connection.in_transaction:
+            lane.xid = self._room.xid(lane.connection)
+        lane.step = step
+        parameters = {name: lane.saved[name] for name in names(step.sql) if name in lane.saved}
+        self._add(lane, StatementStarted, step=step.key, sql=step.sql, parameters=tuple(parameters.items()))
+        lane.connection.send(step.sql, parameters)
+
+    def _begin(self, lane: Lane, step: Step) -> None:
+        isolation = lane.script.isolation or self._isolation
+        lane.connection.send(self._room.begin_sql(isolation), {})
+        reply = lane.connection.finish()
+        if reply.error is not None:
+            raise RunError(f"{lane.name} could not begin: {reply.error.message}")
+        lane.began = True
+        self._add(lane, TransactionBegan, step=step.key, isolation=isolation, attempt=lane.attempt)
+
+    def _settle(self) -> None:
+        pause = FIRST_LOOK
+        while busy := self._pump():
+            if time.monotonic() > self._deadline:
+                raise RunError(_overdue(busy))
+            connections = [lane.connection for lane in busy]
+            self._room.wait(connections, pause)
+            pause = min(pause * 2, LAST_LOOK)
+            if self._pump() != busy:
+                continue
+            blocks = self._room.blocks(connections)
+            # The answer may be older than a reply that was on its way: only where none was is it believed.
+            if self._pump() != busy:
+                continue
+            for lane in busy:
+                self._note_block(lane, blocks.get(lane.name))
+            if self._stuck(busy):
+                if self._all_checked(busy):
+                    break
+                pause = LAST_CHECK
+        while self._commits:
+            self._on_commit(*self._commits.pop(0))
+
+    def _note_block(self, lane: Lane, block: Block | None) -> None:
+        previous, lane.block = lane.block, block
+        if block is None or (previous is not None and previous.since == block.since):
+            return
+        lane.blocked_at = time.monotonic()
+        if previous is None or previous.by != block.by:
+            self._add_step(lane, StepBlocked, by=block.by, lock=block.lock, inferred=block.inferred)
+
+    def _all_checked(self, busy: list[Lane]) -> bool:
+        """True once every waiter has had its look for a deadlock."""
+        timeout = self._capabilities.deadlock_timeout_s
+        if timeout is None:
+            return True
+        patience = LAST_CHECK if self._capabilities.reports_deadlock_check else 2 * timeout
+        now = time.monotonic()
+        return all(
+            lane.reported or (lane.block is not None and not lane.block.deadlock_checked)
+            or now - lane.blocked_at > patience
+            for lane in busy
+        )
+
+    def _stuck(self, busy: list[Lane]) -> bool:
+        """True where every busy lane waits, through whatever chain, for a lane that has no running statement."""
+        waits = {lane.name: lane.block.by for lane in busy if lane.block is not None}
+        if len(waits) < len(busy):
+            return False
+        stuck: set[str] = set()
+        while more := {
+            name for name, by in waits.items() if name not in stuck and any(b not in waits or b in stuck for b in by)
+        }:
+            stuck |= more
+        return len(stuck) == len(busy)
+
+    def _pump(self) -> list[Lane]:
+        """Take in whatever the server has sent; the lanes that are still busy."""
+        replies = []
+        for lane in self.lanes.values():
+            if lane.connection.busy:
+                reply = lane.connection.poll()
+                self._take_notices(lane)
+                if reply is not None:
+                    replies.append((lane, reply))
+        # An error is sent before its abort releases the locks: of replies that arrived together it came first.
+        for lane, reply in sorted(replies, key=lambda pair: pair[1].error is None):
+            self._take_reply(lane, reply)
+        return [lane for lane in self.lanes.values() if lane.connection.busy]
+
+    def _take_notices(self, lane: Lane) -> None:
+        for notice in lane.connection.notices():
+            if notice.severity == "LOG":
+                # log_lock_waits: one message when the waiter has looked for a deadlock, another when it got the lock.
+                lane.reported = " still waiting for " in notice.text or (
+                    lane.reported and " acquired " not in notice.text
+                )
+            self._add_step(lane, ServerMessage, severity=notice.severity, text=notice.text, detail=notice.detail)
+
+    def _take_reply(self, lane: Lane, reply: Reply) -> None:
+        if lane.block is not None:
+            gave_up = reply.error is not None and reply.error.sqlstate in NOT_RELEASED
+            self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.block))
+            lane.block, lane.reported = None, False
+        if reply.error is not None:
+            self._fail(lane, reply.error)
+        else:
+            self._finish(lane, reply)
+
+    def _releaser(self, lane: Lane, block: Block) -> str | None:
+        """The blocker's last finished step since the wait began: what we saw before the waiter went on."""
+        for event in reversed(self._log.events):
+            if isinstance(event, StepBlocked) and event.session == lane.name:
+                return None
+            if isinstance(event, TransactionEnded | StatementFinished) and event.session in block.by:
+                return event.step
+        return None
+
+    def _finish(self, lane: Lane, reply: Reply) -> None:
+        step = lane.step
+        assert step is not None
+        last = reply.results[-1]
+        saved = None
+        if step.save is not None:
+            lane.saved[step.save] = last.rows[0][0] if last.rows else None if last.columns else last.count
+            saved = (step.save, lane.saved[step.save])
+        self._add_step(
+            lane,
+            StatementFinished,
+            tag=last.tag,
+            columns=last.columns,
+            rows=last.rows,
+            earlier=tuple(result.tag for result in reply.results[:-1]),
+            saved=saved,
+        )
+        if not lane.connection.in_transaction:
+            self._end(lane, "committed" if last.tag == "COMMIT" else "aborted" if step.retry else "rolled back")
+            lane.retryable = step.retry
+
+    def _fail(self, lane: Lane, error: ServerError) -> None:
+        self._add_step(
+            lane,
+            StatementFailed,
+            sqlstate=error.sqlstate,
+            message=error.message,
+            detail=error.detail,
+            hint=error.hint,
+        )
+        if lane.connection.usable and lane.connection.in_transaction:
+            # As every application must: a failed transaction holds its place until it is rolled back.
+            lane.connection.send("ROLLBACK", {})
+            lane.connection.finish()
+        lane.retryable = error.sqlstate in RETRYABLE
+        self._end(lane, "aborted", error.sqlstate)
+
+    def _end(self, lane: Lane, outcome: str, sqlstate: str | None = None) -> None:
+        self._add_step(lane, TransactionEnded, outcome=outcome, xid=lane.xid, sqlstate=sqlstate)
+        lane.ended = True
+        if outcome == "committed":
+            self._commits.append((lane.transaction, lane.xid is not None))
+
+    def _add_step(self, lane: Lane, kind: Callable[..., AnyEvent], **fields: Any) -> None:
+        self._add(lane, kind, step=lane.step.key if lane.step else None, **fields)
+
+    def _add(self, lane: Lane, kind: Callable[..., AnyEvent], **fields: Any) -> None:
+        self._log.add(kind, session=lane.name, transaction=lane.transaction, **fields)
+
+
+#: SQLSTATEs after which the same transaction, run again from its start, can succeed.
+#: https://www.postgresql.org/docs/18/mvcc-serialization-failure-handling.html
+RETRYABLE: Mapping[str, str] = {"40001": "serialization_failure", "40P01": "deadlock_detected"}
+
+
+#: SQLSTATEs with which a waiter gives up by itself: nobody released it.
+NOT_RELEASED = ("40P01", "55P03", "57014")
+
+
+def _overdue(busy: list[Lane]) -> str:
+    names = ", ".join(f"{lane.name} ({lane.step.key})" for lane in busy if lane.step)
+    return f"The run took too long and was stopped while these statements were running: {names}."
