@@ -7,7 +7,7 @@ exact SQLSTATEs. The session knows nothing of schedules; it sends one step and c
 from __future__ import annotations
 
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from psycopg import pq
@@ -142,7 +142,7 @@ def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
     return str(compiled).encode(), tuple(compiled.positiontup or ())
 
 
-_DIALECT = PGDialect(paramstyle="numeric_dollar")
+_DIALECT = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 def _encode(value: Scalar) -> bytes | None:
@@ -156,7 +156,7 @@ def _encode(value: Scalar) -> bytes | None:
 def result_set(result: pq.abc.PGresult) -> ResultSet:
     """Columns and rows as plain values; see `_READERS` for the types."""
     columns = tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
-    readers = [_READERS.get(result.ftype(i), bytes.decode) for i in range(result.nfields)]
+    readers = [_READERS.get(result.ftype(i), _text) for i in range(result.nfields)]
     rows: tuple[Row, ...] = tuple(
         tuple(
             None if (value := result.get_value(row, i)) is None else read(value) for i, read in enumerate(readers)
@@ -171,9 +171,17 @@ def _number(value: bytes) -> int | float:
     return float(value) if b"." in value or b"N" in value else int(value)
 
 
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _boolean(value: bytes) -> bool:
+    return value == b"t"
+
+
 #: Readers by type OID; every other type keeps the text that the server sent.
-_READERS = {
-    16: lambda value: value == b"t",
+_READERS: Mapping[int, Callable[[bytes], Scalar]] = {
+    16: _boolean,
     20: int,
     21: int,
     23: int,

@@ -185,7 +185,7 @@ class PostgresRoom:
 
 
 def _pgconn(connection: PoolProxiedConnection) -> pq.abc.PGconn:
-    driver: psycopg.Connection | None = connection.driver_connection  # type: ignore[assignment]
+    driver: psycopg.Connection | None = connection.driver_connection
     if driver is None:
         raise EngineError("The connection is gone.")
     return driver.pgconn

@@ -38,7 +38,7 @@ def prepare(connection: pq.abc.PGconn, name: bytes, query: bytes) -> None:
 
 def compose(template: str, **parts: sql.Composable) -> bytes:
     """Fill `{names}` of a template with identifiers and literals, quoted by psycopg."""
-    return sql.SQL(template).format(**parts).as_bytes(None)  # type: ignore[arg-type]
+    return sql.SQL(template).format(**parts).as_bytes(None)
 
 
 def _results(connection: pq.abc.PGconn) -> list[pq.abc.PGresult]:
