@@ -10,11 +10,97 @@ from pathlib import Path
 
 from simulator.engines.base import Engine
 from simulator.engines.start import open_engine
-from simulator.errors import TxscopeError
-from simulator.export.json import as_json
-from simulator.matrix import Cell, fix_table, hermitage_table
-from simulator.model import Isolation, Scenario, Variant
-from simulator.report import matrix_text, run_text
+from simulator.errors import ScenarioError, TxscopeError
+from simulator.export.json import matrix_json, run_json
+from simulator.export.text import matrix_text, run_text
+from simulator.matrix import fix_table, hermitage_table
+from simulator.model import Isolation, Outcome, Scenario, Variant
 from simulator.run import run_scenario
 from simulator.scenarios.loader import catalogue, find, load_file
 from simulator.scenarios.order import parse_order, reorder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 as expected, 1 where a table or a run differs from what was expected, 2 for a clear refusal."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except TxscopeError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    commands.add_parser("list", help="scenarios and their variants").set_defaults(command=_list)
+
+    run = commands.add_parser("run", help="run one scenario and say what it came to")
+    run.add_argument("scenario", help="a scenario's key, or the path of a .toml file")
+    run.add_argument("--variant", help="a variant's key (default: the first)")
+    run.add_argument("--level", type=_level, default=Isolation.READ_COMMITTED, help="isolation level: RU, RC, RR, SER")
+    run.add_argument("--order", help="steps in another order: 'T1.read T2.read ...'")
+    run.add_argument("--json", action="store_true", help="the whole result as JSON")
+    run.set_defaults(command=_run)
+
+    matrix = commands.add_parser("matrix", help="the Hermitage table and the fix table, as run just now")
+    matrix.add_argument("--json", action="store_true", help="both tables as JSON")
+    matrix.set_defaults(command=_matrix)
+    return parser
+
+
+def _level(text: str) -> Isolation:
+    try:
+        return Isolation.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _list(options: argparse.Namespace) -> int:
+    for scenario in catalogue():
+        print(f"{scenario.key:28} {scenario.title}")
+        for variant in scenario.variants:
+            print(f"    {variant.key:24} {'fix ' if variant.is_fix else ''}{variant.title}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    scenario = load_file(options.scenario) if Path(options.scenario).suffix == ".toml" else find(options.scenario)
+    variant = _variant(scenario, options.variant)
+    order = reorder(variant, parse_order(options.order)) if options.order else None
+    engine = open_engine()
+    try:
+        result = run_scenario(engine, scenario, variant, options.level, schedule=order)
+    finally:
+        engine.close()
+    print(json.dumps(run_json(result), ensure_ascii=False, indent=1) if options.json else run_text(result))
+    expected = variant.expectations.get(options.level)
+    return 1 if result.outcome is Outcome.ERROR or (expected and not order and result.outcome != expected) else 0
+
+
+def _variant(scenario: Scenario, key: str | None) -> Variant:
+    if key is None:
+        return scenario.variants[0]
+    try:
+        return scenario.variant(key)
+    except KeyError:
+        known = ", ".join(variant.key for variant in scenario.variants)
+        raise ScenarioError(f"{scenario.key} has no variant {key!r}; it has {known}.") from None
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    engine: Engine = open_engine()
+    try:
+        hermitage, fixes = tuple(hermitage_table(engine, catalogue())), tuple(fix_table(engine, catalogue()))
+    finally:
+        engine.close()
+    if options.json:
+        print(json.dumps(matrix_json(hermitage, fixes), ensure_ascii=False, indent=1))
+    else:
+        print(matrix_text(hermitage, fixes))
+    return 0 if all(cell.as_expected for cell in (*hermitage, *fixes)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
