@@ -1,0 +1,216 @@
+"""The score: a lane a session, a bar a statement, hatched while it waits, red only for anomalies and aborts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from simulator.figures import score_notes
+from simulator.figures.labels import cut, markup
+from simulator.figures.palette import GREY, WAIT_PATTERN, faded, session_colors, text_on
+from simulator.figures.score_info import HEAD, Arrow, Axis, Mark, Place, Range, ScoreInfo, Span, Status, Wait
+from simulator.figures.score_reader import score_info
+from simulator.i18n import gettext as _
+
+__all__ = [
+    "HEAD",
+    "Arrow",
+    "Axis",
+    "Mark",
+    "Place",
+    "Range",
+    "ScoreInfo",
+    "Span",
+    "Status",
+    "Wait",
+    "plot_score",
+    "score_info",
+    "traces",
+]
+
+#: Pixels; the page's component scales them with the root font size.
+LANE_HEIGHT, TOP, BOTTOM = 96, 26, 64
+FONT_SIZE = 15
+#: Share of a lane's height.
+BAR, BAND = 0.6, 0.8
+#: Characters of a label that a place on the step axis has room for, where nobody measures (a stored figure).
+COLUMNS = 15
+
+
+def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
+    """Draw the score. Backgrounds are transparent and texts take the page's colour; `layout.meta` says, for each
+    annotation and shape, at which position it became known."""
+    figure = go.Figure(data=list(traces(info, axis)), layout=_layout(info, axis))
+    notes = list(score_notes.notes(info, axis))
+    outlines = list(score_notes.outlines(info, axis))
+    figure.layout.annotations = [note.spec for note in notes]
+    figure.layout.shapes = [outline.spec for outline in outlines]
+    figure.layout.meta = {
+        "axis": axis.value,
+        "notes": [note.known_at for note in notes],
+        "shapes": [outline.known_at for outline in outlines],
+    }
+    return figure
+
+
+class _Piece(NamedTuple):
+    """One bar: a part of a mark or of a wait."""
+
+    lane: int
+    session: str
+    where: Range
+    mark: Mark
+    texts: tuple[str, str]
+
+
+def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
+    """One trace a category, on the axes `x` and `y` + suffix."""
+    colors = session_colors(info.sessions)
+    refs = {"xaxis": "x", "yaxis": f"y{suffix}"}
+    yield _band(info, axis, colors).update(refs)
+    ran = [piece for mark in info.marks if mark.status is not Status.SKIPPED for piece in _solid(info, mark, axis)]
+    yield _bars(
+        ran,
+        name=_("statement"),
+        marker={"color": [colors[piece.session] for piece in ran], "line": {"width": 0}},
+        insidetextfont={"color": [text_on(colors[piece.session]) for piece in ran]},
+    ).update(refs)
+    waits = [_waiting(info, wait, axis) for wait in info.waits if wait.place.on(axis).end > wait.place.on(axis).start]
+    yield _bars(
+        waits,
+        name=_("waits"),
+        marker={
+            "color": [colors[piece.session] for piece in waits],
+            "line": {"width": 2, "color": [colors[piece.session] for piece in waits]},
+            "pattern": {**WAIT_PATTERN, "bgcolor": [faded(colors[piece.session], 0.16) for piece in waits]},
+        },
+    ).update(refs)
+    skipped = [_skipped(mark, axis) for mark in info.marks if mark.status is Status.SKIPPED]
+    yield _bars(
+        skipped,
+        name=_("skipped"),
+        marker={"color": faded(GREY, 0.1), "line": {"width": 0}},
+        insidetextfont={"color": GREY},
+    ).update(refs)
+
+
+def _solid(info: ScoreInfo, mark: Mark, axis: Axis) -> Iterator[_Piece]:
+    """A statement without the parts in which it waits."""
+    whole = mark.place.on(axis)
+    waits = [wait.place.on(axis) for wait in info.waits if wait.mark == mark.position]
+    if not waits:
+        yield _Piece(mark.lane, mark.session, whole, mark, (mark.label, mark.result))
+        return
+    yield _Piece(mark.lane, mark.session, Range(whole.start, waits[0].start), mark, (mark.label, ""))
+    if whole.end > waits[-1].end:
+        yield _Piece(mark.lane, mark.session, Range(waits[-1].end, whole.end), mark, ("", ""))
+
+
+def _waiting(info: ScoreInfo, wait: Wait, axis: Axis) -> _Piece:
+    return _Piece(wait.lane, wait.session, wait.place.on(axis), info.marks[wait.mark], ("", ""))
+
+
+def _skipped(mark: Mark, axis: Axis) -> _Piece:
+    return _Piece(mark.lane, mark.session, mark.place.on(axis), mark, (mark.label, _("skipped")))
+
+
+def _bars(pieces: Sequence[_Piece], **looks: Any) -> go.Bar:
+    durations = [piece.mark.place.ms.end - piece.mark.place.ms.start for piece in pieces]
+    return go.Bar(
+        orientation="h",
+        y=[piece.lane for piece in pieces],
+        base=[piece.where.start for piece in pieces],
+        x=[piece.where.end - piece.where.start for piece in pieces],
+        width=BAR,
+        text=[_wrapped(*piece.texts) for piece in pieces],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        constraintext="none",
+        cliponaxis=True,
+        customdata=[
+            [piece.mark.position, *piece.texts, duration] for piece, duration in zip(pieces, durations, strict=True)
+        ],
+        hovertext=[_hover(piece.mark) for piece in pieces],
+        hovertemplate="%{hovertext}<br>%{customdata[3]:.2f} ms<extra></extra>",
+        **looks,
+    )
+
+
+def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:
+    """Transactions, behind everything: where nothing stands on the band, the session is idle in its transaction."""
+    ranges = [span.place.on(axis) for span in info.spans]
+    return go.Bar(
+        name=_("transaction"),
+        orientation="h",
+        y=[span.lane for span in info.spans],
+        base=[where.start for where in ranges],
+        x=[where.end - where.start for where in ranges],
+        width=BAND,
+        marker={
+            "color": [faded(colors[span.session], 0.14) for span in info.spans],
+            "line": {"width": 1.5, "color": [faded(colors[span.session], 0.55) for span in info.spans]},
+            "cornerradius": 6,
+        },
+        hoverinfo="skip",
+    )
+
+
+def _wrapped(label: str, result: str) -> str:
+    lines = [f"{markup(cut(label, COLUMNS))}"] if label else []
+    if result:
+        lines.append(f"<b>{markup(cut('→ ' + result, COLUMNS))}</b>")
+    return "<br>".join(lines)
+
+
+def _hover(mark: Mark) -> str:
+    lines = [f"<b>{markup(mark.step)}</b>", *(markup(line) for line in mark.sql.splitlines() or [mark.label])]
+    if mark.result:
+        lines.append("→ " + markup(mark.result))
+    if mark.sqlstate:
+        lines.append(f"✕ {mark.sqlstate}")
+    if mark.detail:
+        lines.append(markup(mark.detail))
+    return "<br>".join(lines)
+
+
+def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
+    lanes = max(len(info.sessions), 1)
+    places = [mark.place.on(axis) for mark in info.marks]
+    end = max((place.end for place in places), default=1.0)
+    steps = axis is Axis.STEPS
+    positions = [mark.place.steps.start for mark in info.marks]
+    return go.Layout(
+        template=go.layout.Template(),
+        barmode="overlay",
+        bargap=0,
+        height=lanes * LANE_HEIGHT + TOP + BOTTOM,
+        margin={"l": 64, "r": 18, "t": TOP, "b": BOTTOM},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": FONT_SIZE},
+        hoverlabel={"align": "left"},
+        showlegend=False,
+        dragmode="pan",
+        uirevision=axis.value,
+        xaxis={
+            "range": [0, end] if steps else [-0.02 * end, 1.02 * end],
+            "title": {"text": _("step") if steps else _("milliseconds since the first statement")},
+            "tickvals": [position + 0.5 for position in positions] if steps else None,
+            "ticktext": [str(int(position) + 1) for position in positions] if steps else None,
+            "showgrid": not steps,
+            "zeroline": False,
+            "ticks": "",
+        },
+        yaxis={
+            "range": [lanes - 0.5, -0.5],
+            "tickvals": list(range(lanes)),
+            "ticktext": [f"<b>{markup(session)}</b>" for session in info.sessions],
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+            "ticks": "",
+        },
+    )

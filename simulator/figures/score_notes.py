@@ -1,0 +1,154 @@
+"""What stands on the bars of a score: pills, end marks, arrows, outlines; each with the position it became known at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from simulator.figures.labels import cut, markup
+from simulator.figures.palette import GREY, RED, session_colors, text_on
+from simulator.figures.score_info import Axis, Mark, ScoreInfo, Status
+from simulator.i18n import gettext as _
+
+#: Half a bar, in lanes; where arrows start and end, and pills sit.
+EDGE = 0.3
+#: Height of the plot that one pill is, in lanes.
+PILL = 0.12
+
+
+class Note(NamedTuple):
+    """An annotation or a shape, as Plotly takes it; it is shown from position `known_at` on."""
+
+    spec: dict[str, Any]
+    known_at: int
+
+
+def notes(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
+    """Annotations, in drawing order."""
+    refs = {"xref": "x", "yref": f"y{suffix}"}
+    for make in (_arrows, _waits, _results, _ends, _attempts, _closing):
+        for note in make(info, axis):
+            yield Note({**refs, **note.spec}, note.known_at)
+
+
+def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
+    """Shapes: red around the statements of the cycle from the moment it closed, dashes around skipped steps."""
+    refs = {"xref": "x", "yref": f"y{suffix}", "type": "rect"}
+    for mark in info.marks:
+        where = mark.place.on(axis)
+        box = {**refs, "x0": where.start, "x1": where.end, "y0": mark.lane - EDGE, "y1": mark.lane + EDGE}
+        if mark.in_cycle:
+            since = max(mark.position, info.closing if info.closing is not None else mark.position)
+            yield Note({**box, "line": {"color": RED, "width": 4}}, since)
+        if mark.status is Status.SKIPPED:
+            yield Note({**box, "line": {"color": GREY, "width": 1.5, "dash": "dash"}}, mark.position)
+    if axis is Axis.STEPS and len(info.marks) > info.scheduled:
+        yield Note(
+            {
+                **refs,
+                "type": "line",
+                "yref": f"y{suffix} domain",
+                "x0": info.scheduled,
+                "x1": info.scheduled,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": GREY, "width": 1.5, "dash": "dot"},
+            },
+            -1,
+        )
+
+
+def waits_text(by: tuple[str, ...], inferred: bool) -> str:
+    """`waits for T1`."""
+    text = _("waits for {sessions}").format(sessions=", ".join(by)) if by else _("waits")
+    return f"{text} ({_('inferred')})" if inferred else text
+
+
+def _arrows(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    for arrow in info.arrows:
+        where = arrow.place.on(axis)
+        down = 1 if arrow.target_lane > arrow.source_lane else -1
+        yield Note(
+            {
+                "x": where.end,
+                "y": arrow.target_lane - down * EDGE,
+                "ax": where.start,
+                "ay": arrow.source_lane + down * EDGE,
+                "axref": "x",
+                "ayref": "y",
+                "text": "",
+                "showarrow": True,
+                "arrowhead": 2,
+                "arrowsize": 1.1,
+                "arrowwidth": 3,
+                "name": "arrow",
+            },
+            arrow.known_at,
+        )
+
+
+def _waits(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    colors = session_colors(info.sessions)
+    for wait in info.waits:
+        where = wait.place.on(axis)
+        text = markup(waits_text(wait.by, wait.inferred))
+        yield Note(_pill((where.start + where.end) / 2, wait.lane, text, colors[wait.session]), wait.known_at)
+
+
+def _results(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    """What a statement that had waited came to; one that did not carries it on its bar."""
+    colors = session_colors(info.sessions)
+    waited = {wait.mark for wait in info.waits}
+    for mark in info.marks:
+        if mark.position in waited and mark.settled_at is not None and mark.result:
+            text = f"<b>→ {markup(cut(mark.result, 16))}</b>"
+            pill = _pill(mark.place.on(axis).end, mark.lane + EDGE - PILL, text, colors[mark.session])
+            yield Note({**pill, "xanchor": "right", "xshift": -6}, mark.settled_at)
+
+
+def _ends(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    """How each transaction ended."""
+    for span in info.spans:
+        if span.outcome is None:
+            continue
+        text, fill = _end_look(span.outcome, span.sqlstate)
+        pill = _pill(span.place.on(axis).end, span.lane + EDGE, f"<b>{text}</b>", fill)
+        yield Note({**pill, "xanchor": "right", "xshift": 8}, span.known_at)
+
+
+def _end_look(outcome: str, sqlstate: str | None) -> tuple[str, str]:
+    if outcome == "aborted":
+        return f"✕ {sqlstate or _('gave up')}", RED
+    return ("✓", "#1B7F4B") if outcome == "committed" else ("✕", "#5A616C")
+
+
+def _attempts(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    for span in info.spans:
+        if span.attempt > 1:
+            text = _("second attempt") if span.attempt == 2 else _("attempt {n}").format(n=span.attempt)
+            note = _pill(span.place.on(axis).start, span.lane - EDGE, f"↻ {markup(text)}", "#5A616C")
+            yield Note({**note, "xanchor": "left"}, _first_mark(info, span.name))
+
+
+def _first_mark(info: ScoreInfo, transaction: str) -> int:
+    return next((mark.position for mark in info.marks if mark.transaction == transaction), len(info.marks))
+
+
+def _closing(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
+    if info.closing is not None:
+        mark: Mark = info.marks[info.closing]
+        text = _("⚠ {anomaly} closes here").format(anomaly=info.anomaly)
+        note = _pill(mark.place.on(axis).start, mark.lane - EDGE, f"<b>{markup(text)}</b>", RED)
+        yield Note({**note, "xanchor": "left"}, info.closing)
+
+
+def _pill(x: float, y: float, text: str, fill: str) -> dict[str, Any]:
+    return {
+        "x": x,
+        "y": y,
+        "text": text,
+        "showarrow": False,
+        "bgcolor": fill,
+        "borderpad": 3,
+        "font": {"color": text_on(fill), "size": 14},
+    }

@@ -1,0 +1,308 @@
+"""Reads a history into the lanes of a score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from simulator.anomalies.types import Anomaly, Verdict
+from simulator.figures.labels import bound, short_result, short_sql
+from simulator.figures.score_info import HEAD, Arrow, Mark, Place, Range, ScoreInfo, Span, Status, Wait
+from simulator.history import (
+    AnyEvent,
+    Event,
+    History,
+    StatementFailed,
+    StatementFinished,
+    StatementStarted,
+    StepBlocked,
+    StepResumed,
+    StepSkipped,
+    TransactionBegan,
+    TransactionEnded,
+)
+from simulator.i18n import gettext as _
+from simulator.model import Schedule
+
+
+def score_info(history: History, schedule: Schedule, verdict: Verdict | None = None) -> ScoreInfo:
+    """Read a history into lanes. Nothing is computed but places: what is not in the history is not on the score."""
+    reader = _Reader(history, schedule)
+    for event in history.events:
+        reader.read(event)
+    reader.add_unreached()
+    anomaly = verdict.anomalies[0] if verdict and not verdict.no_verdict and verdict.anomalies else None
+    marks = tuple(reader.marks(_cycle_steps(anomaly)))
+    return ScoreInfo(
+        sessions=history.sessions,
+        marks=marks,
+        waits=tuple(reader.waits()),
+        arrows=tuple(reader.arrows()),
+        spans=tuple(reader.spans()),
+        scheduled=len(schedule.steps),
+        anomaly=anomaly.name if anomaly else None,
+        closing=_closing(anomaly, marks),
+    )
+
+
+def _cycle_steps(anomaly: Anomaly | None) -> set[tuple[str, str | None]]:
+    """(transaction, step) of every statement that an edge of the minimal cycle rests on."""
+    steps: set[tuple[str, str | None]] = set()
+    for edge in anomaly.cycle if anomaly else ():
+        steps |= {(edge.source, edge.evidence.source_step), (edge.target, edge.evidence.target_step)}
+    return steps
+
+
+def _closing(anomaly: Anomaly | None, marks: tuple[Mark, ...]) -> int | None:
+    if anomaly is None or anomaly.closing_step is None:
+        return None
+    found = [mark for mark in marks if mark.step == anomaly.closing_step and mark.status is not Status.SKIPPED]
+    members = {*anomaly.transactions, *(edge.target for edge in anomaly.cycle)}
+    inside = [mark for mark in found if mark.transaction in members]
+    return (inside or found)[-1].position if found else None
+
+
+@dataclass(slots=True)
+class _Block:
+    """For whom a statement waited from then on: a queue moves up, and the blocker changes."""
+
+    event: StepBlocked
+    ms: float
+    at: int
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A step while its events are read; times in milliseconds, positions on the step axis."""
+
+    position: int
+    key: str
+    session: str
+    transaction: str
+    started: float
+    sql: str = ""
+    result: str = ""
+    sqlstate: str | None = None
+    detail: str = ""
+    skipped: bool = False
+    ended: float | None = None
+    settled_at: int | None = None
+    blocks: list[_Block] = field(default_factory=list)
+    resumed: StepResumed | None = None
+    resumed_ms: float | None = None
+
+    @property
+    def status(self) -> Status:
+        if self.skipped:
+            return Status.SKIPPED
+        if self.sqlstate is not None:
+            return Status.FAILED
+        return Status.WAITS if self.blocks or self.settled_at is None else Status.DONE
+
+
+@dataclass(slots=True)
+class _Transaction:
+    began: TransactionBegan
+    name: str
+    session: str
+    started: float
+    first: int | None = None
+    ended: TransactionEnded | None = None
+    ended_ms: float | None = None
+    ended_at: int | None = None
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks the events once and keeps, beside each thing, the position at which it became known."""
+
+    history: History
+    schedule: Schedule
+    statements: list[_Statement] = field(default_factory=list)
+    transactions: dict[str, _Transaction] = field(default_factory=dict)
+    #: the statement that each session is at
+    current: dict[str, _Statement] = field(default_factory=dict)
+    #: the position that the run is at
+    now: int = -1
+
+    def read(self, event: AnyEvent) -> None:
+        if event.session is None:
+            return
+        if isinstance(event, TransactionBegan):
+            name = _name(event)
+            self.transactions[name] = _Transaction(event, name, event.session, self._ms(event))
+        elif isinstance(event, StatementStarted):
+            self._start(event).sql = bound(event.sql, event.parameters)
+        elif isinstance(event, StepSkipped):
+            statement = self._start(event)
+            statement.skipped, statement.detail = True, _skip_reason(event)
+            self._settle(statement, event)
+        elif isinstance(event, TransactionEnded):
+            if transaction := self.transactions.get(_name(event)):
+                transaction.ended, transaction.ended_ms, transaction.ended_at = event, self._ms(event), self.now
+        elif statement_ := self.current.get(event.session):
+            self._go_on(statement_, event)
+
+    def _go_on(self, statement: _Statement, event: AnyEvent) -> None:
+        if isinstance(event, StepBlocked):
+            statement.blocks.append(_Block(event, self._ms(event), self.now))
+        elif isinstance(event, StepResumed):
+            statement.resumed, statement.resumed_ms = event, self._ms(event)
+        elif isinstance(event, StatementFinished):
+            statement.result = short_result(event)
+            self._settle(statement, event)
+        elif isinstance(event, StatementFailed):
+            statement.sqlstate, statement.detail = event.sqlstate, event.message
+            self._settle(statement, event)
+
+    def add_unreached(self) -> None:
+        """Steps of the schedule that the run never came to keep their place."""
+        seen = {statement.key for statement in self.statements}
+        for position, key in enumerate(self.schedule.steps):
+            if key not in seen:
+                session, _dot, name = key.partition(".")
+                statement = _Statement(position, key, session, session, self._last_ms, sql=name)
+                statement.skipped, statement.detail = True, _("the run ended before this step")
+                statement.ended, statement.settled_at = self._last_ms, position
+                self.statements.append(statement)
+        self.statements.sort(key=lambda each: each.position)
+
+    def marks(self, cycle: Collection[tuple[str, str | None]]) -> Iterator[Mark]:
+        for position, each in enumerate(self.statements):
+            transaction = self.transactions.get(each.transaction)
+            yield Mark(
+                position=position,
+                step=each.key,
+                session=each.session,
+                lane=self._lane(each.session),
+                transaction=each.transaction,
+                attempt=transaction.began.attempt if transaction else 1,
+                status=each.status,
+                label=short_sql(each.sql) or each.key.partition(".")[2],
+                result=each.result,
+                sqlstate=each.sqlstate,
+                sql=each.sql,
+                detail=each.detail,
+                place=self._place(each),
+                settled_at=each.settled_at,
+                in_cycle=(each.transaction, each.key) in cycle,
+            )
+
+    def waits(self) -> Iterator[Wait]:
+        for position, each in enumerate(self.statements):
+            whole = self._place(each)
+            ends = [Place(Range(block.at + 1, block.at + 1), Range(block.ms, block.ms)) for block in each.blocks[1:]]
+            resumed = each.resumed_ms if each.resumed_ms is not None else whole.ms.end
+            ends.append(Place(whole.steps, Range(resumed, resumed)))
+            start = each.position + HEAD
+            for block, until in zip(each.blocks, ends, strict=False):
+                yield Wait(
+                    mark=position,
+                    lane=self._lane(each.session),
+                    session=each.session,
+                    by=block.event.by,
+                    lock=block.event.lock,
+                    inferred=block.event.inferred,
+                    place=Place(Range(start, until.steps.end), Range(block.ms, until.ms.end)),
+                    known_at=block.at,
+                )
+                start = until.steps.end
+
+    def arrows(self) -> Iterator[Arrow]:
+        for position, each in enumerate(self.statements):
+            if each.resumed_ms is None or each.settled_at is None or not each.blocks:
+                continue
+            release = self._release(each)
+            if release is not None:
+                session, ms = release
+                edge = each.settled_at + 1.0
+                yield Arrow(
+                    mark=position,
+                    source_lane=self._lane(session),
+                    target_lane=self._lane(each.session),
+                    place=Place(Range(edge, edge), Range(min(ms, each.resumed_ms), each.resumed_ms)),
+                    known_at=each.settled_at,
+                )
+
+    def spans(self) -> Iterator[Span]:
+        for each in self.transactions.values():
+            first = each.first if each.first is not None else max(self.now, 0)
+            last = each.ended_at if each.ended_at is not None else max(self.now, first)
+            ended_ms = each.ended_ms if each.ended_ms is not None else self._last_ms
+            yield Span(
+                name=each.name,
+                session=each.session,
+                lane=self._lane(each.session),
+                attempt=each.began.attempt,
+                isolation=each.began.isolation,
+                place=Place(Range(first, last + 1), Range(each.started, ended_ms)),
+                outcome=each.ended.outcome if each.ended else None,
+                sqlstate=each.ended.sqlstate if each.ended else None,
+                known_at=last,
+            )
+
+    def _start(self, event: StatementStarted | StepSkipped) -> _Statement:
+        session, key = event.session or "", event.step or event.session or ""
+        scheduled = {statement.key for statement in self.statements if statement.position < len(self.schedule.steps)}
+        if key in self.schedule.steps and key not in scheduled:
+            position = self.schedule.steps.index(key)
+        else:
+            position = max(len(self.schedule.steps), self.now + 1)
+        self.now = max(self.now, position)
+        statement = _Statement(position, key, session, _name(event), self._ms(event))
+        self.statements.append(statement)
+        self.current[session] = statement
+        transaction = self.transactions.get(statement.transaction)
+        if transaction is not None and transaction.first is None and isinstance(event, StatementStarted):
+            transaction.first = position
+        return statement
+
+    def _settle(self, statement: _Statement, event: Event) -> None:
+        statement.ended, statement.settled_at = self._ms(event), self.now
+
+    def _place(self, statement: _Statement) -> Place:
+        last = statement.settled_at if statement.settled_at is not None else self.now
+        ended = statement.ended if statement.ended is not None else self._last_ms
+        return Place(Range(statement.position, last + 1), Range(statement.started, ended))
+
+    def _release(self, waiter: _Statement) -> tuple[str, float] | None:
+        """Session and time of the release that ended this wait; None where nothing was released.
+
+        A deadlock's victim and a time-out go on too, but not because a lock came free: what the blocker did last then
+        lies before the wait.
+        """
+        block = waiter.blocks[-1]
+        named = waiter.resumed.released_by if waiter.resumed else None
+        for each in self.statements:
+            if each.key == named and each.session != waiter.session and (each.ended or 0.0) >= block.ms:
+                return each.session, each.ended or 0.0
+        for transaction in self.transactions.values():
+            ended, at = transaction.ended_ms, transaction.ended_at
+            late = ended is None or at is None or ended < block.ms or at > (waiter.settled_at or 0)
+            if transaction.session in block.event.by and ended is not None and not late:
+                return transaction.session, ended
+        return None
+
+    def _lane(self, session: str) -> int:
+        return self.history.sessions.index(session) if session in self.history.sessions else 0
+
+    def _ms(self, event: Event) -> float:
+        return (event.at_ns - self._origin_ns) / 1e6
+
+    @property
+    def _origin_ns(self) -> int:
+        return next((event.at_ns for event in self.history.events if event.session is not None), 0)
+
+    @property
+    def _last_ms(self) -> float:
+        return max((self._ms(event) for event in self.history.events if event.session is not None), default=0.0)
+
+
+def _name(event: Event) -> str:
+    return event.transaction or event.session or ""
+
+
+def _skip_reason(event: StepSkipped) -> str:
+    if event.reason == "guard":
+        return _("skipped: {condition} is false").format(condition=event.detail)
+    return _("skipped: its transaction had ended")
