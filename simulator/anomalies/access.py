@@ -54,6 +54,8 @@ class Access:
     skips_locked: bool = False
     #: what is stored: one tuple of (column, SQL) for each row of an INSERT, one for all rows of an UPDATE
     assignments: tuple[tuple[tuple[str, str], ...], ...] = ()
+    #: what an UPDATE (or DO UPDATE) stores is computed from the row as it was
+    reads_values: bool = False
     #: INSERT ... ON CONFLICT: `condition` then describes the rows that it could conflict with
     on_conflict: bool = False
 
@@ -228,7 +230,20 @@ def _update(parsed: exp.Expr) -> Access:
     )
     table = _table(parsed.this, parsed)
     _refuse_unstable(parsed.args.get("where"))
-    return Access(Kind.UPDATE, table, condition=_condition(parsed), locking=True, assignments=(assigned,))
+    return Access(
+        Kind.UPDATE,
+        table,
+        condition=_condition(parsed),
+        locking=True,
+        assignments=(assigned,),
+        reads_values=_reads_values(parsed.expressions),
+    )
+
+
+def _reads_values(assignments: Iterable[exp.Expr]) -> bool:
+    """True where a column of the row itself (not of `excluded`, the row proposed) is used."""
+    used = (column for node in assignments for column in node.expression.find_all(exp.Column))
+    return any(column.table.lower() != "excluded" for column in used)
 
 
 def _delete(parsed: exp.Expr) -> Access:
@@ -250,7 +265,15 @@ def _insert(parsed: exp.Expr) -> Access:
     if conflict is None:
         return Access(Kind.INSERT, table, assignments=assigned)
     condition = _conflict_condition(conflict, names, rows)
-    return Access(Kind.INSERT, table, condition=condition, locking=True, assignments=assigned, on_conflict=True)
+    return Access(
+        Kind.INSERT,
+        table,
+        condition=condition,
+        locking=True,
+        assignments=assigned,
+        reads_values=_reads_values(conflict.expressions),
+        on_conflict=True,
+    )
 
 
 def _conflict_condition(conflict: exp.Expr, names: tuple[str, ...], rows: list[exp.Expr]) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from simulator.model import Scalar
 
@@ -72,3 +73,22 @@ def _bound(sql: str, parameters: tuple[tuple[str, Scalar], ...]) -> str:
 def _literal(value: Scalar) -> exp.Expr:
     literal = exp.convert(value)
     return exp.Paren(this=literal) if isinstance(literal, exp.Neg) else literal
+
+
+def constant(sql: str, parameters: tuple[tuple[str, Scalar], ...] = ()) -> Scalar:
+    """The value of a literal or parameter; None where the SQL is anything else (or NULL)."""
+    try:
+        node = parsed(bind(sql, dict(parameters))).unnest()
+    except (KeyError, SqlglotError):
+        return None
+    sign = 1
+    if isinstance(node, exp.Neg):
+        node, sign = node.this, -1
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    if not isinstance(node, exp.Literal):
+        return None
+    if node.is_string:
+        return str(node.this)
+    number = float(node.this)
+    return sign * (int(node.this) if number.is_integer() and node.this.isdecimal() else number)

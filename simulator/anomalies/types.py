@@ -35,6 +35,17 @@ class Evidence:
     #: step keys, where known
     source_step: str | None = None
     target_step: str | None = None
+    #: of a predicate: the row that came to match it (`entered`) or ceased to
+    row: str | None = None
+    entered: bool = False
+    #: the row came into being, or went
+    created: bool = False
+    deleted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The row concerned: the conflict is on it, or it changed what matches the predicate."""
+        return self.row or self.item
 
 
 @dataclass(frozen=True, slots=True)

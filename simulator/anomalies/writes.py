@@ -1,0 +1,132 @@
+"""Which statement of a transaction wrote which of the rows that its commit changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from simulator.anomalies.access import Kind
+from simulator.anomalies.sql import constant
+from simulator.anomalies.statements import Statement, Transaction
+from simulator.anomalies.states import Changed, NoVerdictError, States
+from simulator.anomalies.versions import SETUP, Item, Version
+from simulator.history import Row, RowVersion
+
+
+@dataclass(slots=True)
+class Writes:
+    """One committed transaction's writes. `before[n]`: items that it had written before its statement n."""
+
+    changes: Mapping[Item, Changed]
+    first: dict[Item, str] = field(default_factory=dict)
+    last: dict[Item, str] = field(default_factory=dict)
+    before: list[frozenset[Item]] = field(default_factory=list)
+
+
+def place_writes(transaction: Transaction, states: States, number: int) -> Writes:
+    """Writes of the transaction whose commit led to state `number`."""
+    writes = Writes({change.item: change for change in states.changes[number]})
+    wrote = [False]
+    for statement in transaction.statements:
+        writes.before.append(frozenset(writes.first))
+        is_write = statement.access.kind in (Kind.INSERT, Kind.UPDATE, Kind.DELETE)
+        wrote.append(wrote[-1] or is_write)
+        if is_write:
+            for item in touched(transaction, statement, states, writes):
+                writes.first.setdefault(item, statement.step)
+                writes.last[item] = statement.step
+    # Rows that no statement names were changed by a trigger or a cascade of some earlier write.
+    rest = frozenset(writes.changes) - frozenset(writes.first)
+    writes.before = [items | rest if some else items for items, some in zip(writes.before, wrote, strict=False)]
+    return writes
+
+
+def touched(transaction: Transaction, statement: Statement, states: States, writes: Writes) -> list[Item]:
+    """Changed rows that this statement wrote."""
+    table = statement.access.table
+    candidates = [change for change in writes.changes.values() if change.item.table == table]
+    if not candidates:
+        return []
+    if statement.access.kind is Kind.INSERT:
+        return [change.item for change in candidates if _inserted(statement, change, states, writes)]
+    view = transaction.view(statement, states)
+    chosen = states.matching(table, statement.condition, view.chosen)
+    return [
+        change.item
+        for change in candidates
+        if (
+            _matches_own(statement, change, states)
+            if change.item in writes.first
+            else change.item.key in chosen or _new_key(statement, change, states)
+        )
+    ]
+
+
+def _inserted(statement: Statement, change: Changed, states: States, writes: Writes) -> bool:
+    if change.after is None or (change.before is not None and not statement.access.on_conflict):
+        return False
+    places = states.table(change.item.table).key_columns
+    for row in statement.access.assignments:
+        values = dict(row)
+        known = [constant(values[name], statement.parameters) if name in values else None for name in places]
+        if any(value is None for value in known):
+            return change.item not in writes.first
+        if tuple(known) == change.item.key:
+            return True
+    return not statement.access.assignments and change.item not in writes.first
+
+
+def _matches_own(statement: Statement, change: Changed, states: States) -> bool:
+    """Whether a later statement of the same transaction reached a row that it had written; if unknown, it did."""
+    if change.after is None:
+        return statement.access.kind is Kind.DELETE
+    try:
+        return states.matches(change.item.table, statement.condition, change.after)
+    except NoVerdictError:
+        return True
+
+
+def _new_key(statement: Statement, change: Changed, states: States) -> bool:
+    """An UPDATE that changes the primary key makes what looks like a new row."""
+    assigned = {name for row in statement.access.assignments for name, _ in row}
+    return change.before is None and bool(assigned & set(states.table(change.item.table).key_columns))
+
+
+class Orders:
+    """The version order of every item that any commit changed, and which version each state holds."""
+
+    def __init__(self, states: States, writes: Mapping[int, Writes]) -> None:
+        self._states = states
+        orders: dict[Item, list[tuple[int, Version]]] = {}
+        for number, made in sorted(writes.items()):
+            for item, change in made.changes.items():
+                order = orders.setdefault(item, [(0, self._version(item, SETUP, change.before, None, None))])
+                version = self._version(
+                    item,
+                    states.commits[number - 1].transaction,
+                    change.after,
+                    made.first.get(item),
+                    made.last.get(item),
+                )
+                order.append((number, version))
+        self._orders = orders
+        self.items: dict[str, list[Item]] = {}
+        for item in orders:
+            self.items.setdefault(item.table, []).append(item)
+
+    @property
+    def versions(self) -> Mapping[Item, tuple[Version, ...]]:
+        return {item: tuple(version for _, version in order) for item, order in self._orders.items()}
+
+    def of(self, item: Item) -> list[tuple[int, Version]]:
+        """(number of the state that it came with, version), the initial version first."""
+        return self._orders[item]
+
+    def in_state(self, item: Item, number: int) -> Version:
+        """The version that this state holds of an item that somebody changed."""
+        return next(version for since, version in reversed(self._orders[item]) if since <= number)
+
+    def _version(self, item: Item, writer: str, row: RowVersion | None, first: str | None, last: str | None) -> Version:
+        columns = self._states.table(item.table).columns
+        values: Row | None = row.values if row is not None else None
+        return Version(item, writer, columns, values, first, last)
