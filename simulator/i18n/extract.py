@@ -85,7 +85,7 @@ def _texts(value: Any) -> Iterator[str]:
         for key, item in value.items():
             if key in SCENARIO_KEYS and isinstance(item, str):
                 if item.strip():
-                    yield item.strip()
+                    yield item
             else:
                 yield from _texts(item)
     elif isinstance(value, list):

@@ -57,7 +57,7 @@ def test_texts_of_a_scenario_are_found_with_their_lines() -> None:
     found = list(extract_scenario(io.BytesIO(text.encode()), (), (), {}))
     assert [(line, message) for line, _, message, _ in found] == [
         (1, "Lost update"),
-        (3, "Two tellers.\nOne balance."),
+        (3, "Two tellers.\nOne balance.\n"),
         (8, "Naive"),
         (10, "Nothing is lost"),
     ]
