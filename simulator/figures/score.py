@@ -49,10 +49,15 @@ def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
     figure.layout.shapes = [outline.spec for outline in outlines]
     figure.layout.meta = {
         "axis": axis.value,
-        "notes": [note.known_at for note in notes],
+        "notes": [_note_meta(note) for note in notes],
         "shapes": [outline.known_at for outline in outlines],
     }
     return figure
+
+
+def _note_meta(note: score_notes.Note) -> dict[str, Any]:
+    start, end = note.room or (None, None)
+    return {"since": note.known_at, "from": start, "to": end, "short": note.short}
 
 
 class _Piece(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from simulator.figures.labels import cut, markup
 from simulator.figures.palette import GREY, RED, session_colors, text_on
-from simulator.figures.score_info import Axis, Mark, ScoreInfo, Status
+from simulator.figures.score_info import Axis, Mark, Range, ScoreInfo, Status
 from simulator.i18n import gettext as _
 
 #: Half a bar, in lanes; where arrows start and end, and pills sit.
@@ -21,6 +21,10 @@ class Note(NamedTuple):
 
     spec: dict[str, Any]
     known_at: int
+    #: on the x axis, what a text must fit into; None: it may stand out
+    room: Range | None = None
+    #: what to write where the text does not fit
+    short: str = ""
 
 
 def notes(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
@@ -28,7 +32,7 @@ def notes(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
     refs = {"xref": "x", "yref": f"y{suffix}"}
     for make in (_arrows, _waits, _results, _ends, _attempts, _closing):
         for note in make(info, axis):
-            yield Note({**refs, **note.spec}, note.known_at)
+            yield note._replace(spec={**refs, **note.spec})
 
 
 def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
@@ -92,7 +96,8 @@ def _waits(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     for wait in info.waits:
         where = wait.place.on(axis)
         text = markup(waits_text(wait.by, wait.inferred))
-        yield Note(_pill((where.start + where.end) / 2, wait.lane, text, colors[wait.session]), wait.known_at)
+        pill = _pill((where.start + where.end) / 2, wait.lane, text, colors[wait.session])
+        yield Note(pill, wait.known_at, where, "⧗")
 
 
 def _results(info: ScoreInfo, axis: Axis) -> Iterator[Note]:

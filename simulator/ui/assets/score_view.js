@@ -1,0 +1,383 @@
+// The score in the page: Plotly.react for the picture, a transport that needs no server, one playhead.
+
+const views = new Set() // every score on the page, in the order in which they came
+const viewOf = new WeakMap()
+let active = null // the one that was last pointed at or focused
+
+const PLAY_MS = 1100 // a step, at speed 1
+const REPORT_MS = 300 // Python hears of a step at once, and then no more often than this
+
+/** Plotly from this app's own route: found beside Streamlit's own scripts, so it works below any base path. */
+function loadPlotly(script) {
+  if (window.Plotly?.react) return Promise.resolve(window.Plotly)
+  return (window.txscopePlotly ??= new Promise((resolve, reject) => {
+    const own = document.querySelector('script[type="module"][src*="static/js/"]')
+    const root = own ? own.src.slice(0, own.src.indexOf("static/js/")) : new URL("./", document.baseURI).href
+    const tag = document.createElement("script")
+    tag.src = root + script
+    tag.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error(tag.src)))
+    tag.onerror = () => reject(new Error(tag.src))
+    document.head.append(tag)
+  }))
+}
+
+class ScoreView {
+  constructor(root) {
+    this.root = root
+    this.chart = root.querySelector(".txs-chart")
+    this.step = 0
+    this.asked = null
+    this.figureText = ""
+    this.sized = ""
+    this.future = element("txs-future")
+    this.head = element("txs-head")
+    this.watch()
+    views.add(this)
+  }
+
+  // -- from Python --------------------------------------------------------------------------------------------------
+
+  update({ data, setStateValue }) {
+    this.send = setStateValue
+    this.data = data
+    this.marks = data.marks
+    const follows = this.asked !== data.asked
+    if (follows) this.step = data.step
+    this.asked = data.asked
+    this.step = Math.max(0, Math.min(this.step, this.marks.length - 1))
+    if (follows) this.pause()
+    this.nameButtons()
+    if (this.figureText !== data.figure) {
+      this.figureText = data.figure
+      this.figure = JSON.parse(data.figure)
+      this.texts = (this.figure.layout.annotations ?? []).map(note => note.text)
+    }
+    loadPlotly(data.script).then(
+      plotly => {
+        this.plotly = plotly
+        this.draw()
+      },
+      () => this.complain(),
+    )
+    this.caption()
+  }
+
+  nameButtons() {
+    const labels = this.data.labels
+    for (const button of this.root.querySelectorAll("[data-act]")) {
+      const name = labels[button.dataset.act] ?? button.dataset.act
+      button.setAttribute("aria-label", name)
+      button.title = name
+    }
+    this.root.querySelector(".txs-bar").setAttribute("aria-label", labels.transport ?? "")
+    this.chart.setAttribute("role", "group")
+    this.chart.setAttribute("aria-label", labels.chart ?? "")
+  }
+
+  complain() {
+    const box = element("txs-message")
+    box.textContent = this.data.labels.unavailable ?? ""
+    this.chart.replaceChildren(box)
+  }
+
+  // -- the picture --------------------------------------------------------------------------------------------------
+
+  draw() {
+    const width = this.chart.clientWidth
+    if (!width || !this.plotly || !this.figure) return
+    const look = this.look()
+    const layout = themed(structuredClone(this.figure.layout), look, width)
+    this.scale = look.scale
+    const shownRange = this.chart._fullLayout?.xaxis?.range
+    const kept = shownRange && this.keptRevision === layout.uirevision ? shownRange : layout.xaxis.range
+    const traces = this.figure.data.map(trace => ({ ...trace }))
+    this.fit(traces, layout, kept, width, look)
+    this.keptRevision = layout.uirevision
+    this.plotly
+      .react(this.chart, traces, layout, { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false })
+      .then(() => this.listen())
+  }
+
+  look() {
+    const style = getComputedStyle(this.root)
+    const of = name => style.getPropertyValue(name).trim()
+    return {
+      text: of("--st-text-color") || style.color,
+      background: of("--st-background-color"),
+      raised: of("--st-secondary-background-color"),
+      line: of("--st-border-color"),
+      family: of("--st-font") || style.fontFamily,
+      scale: this.root.querySelector(".txs-rem").getBoundingClientRect().width / 16 || 1,
+    }
+  }
+
+  /** Labels that fit their bars; on the time axis a label that does not may stand to the right of its bar. */
+  fit(traces, layout, range, width, look) {
+    const pixels = (width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
+    const lane = (layout.height - layout.margin.t - layout.margin.b) / rows(layout)
+    const size = layout.font.size
+    const starts = {}
+    for (const trace of traces) {
+      if (!trace.customdata) continue
+      trace.y.forEach((y, i) => (starts[(trace.yaxis ?? "y") + y] ??= []).push(trace.base[i]))
+    }
+    for (const trace of traces) {
+      if (!trace.customdata) continue
+      const outside = trace.customdata.map(() => false)
+      trace.text = trace.customdata.map(([, label, result], i) => {
+        const inside = trace.x[i] * pixels
+        const end = trace.base[i] + trace.x[i]
+        const next = starts[(trace.yaxis ?? "y") + trace.y[i]].filter(start => start >= end - 1e-9)
+        const free = (Math.min(range[1], ...next) - end) * pixels
+        const full = textWidth(label + (result ? " → " + result : ""), size, look.family)
+        if (label && inside < Math.min(full / 2, 4 * size) && free > inside) {
+          outside[i] = true
+          return fitText(label, result, free, trace.width * lane, size, look.family)
+        }
+        return fitText(label, result, inside, trace.width * lane, size, look.family)
+      })
+      trace.textposition = outside.map(out => (out ? "outside" : "inside"))
+      trace.outsidetextfont = { color: look.text }
+    }
+    for (const [i, note] of (layout.annotations ?? []).entries()) {
+      const { from, to, short } = layout.meta.notes[i]
+      if (from == null) continue
+      const room = (to - from) * pixels
+      const fits = text => textWidth(text.replace(/<[^>]*>/g, ""), note.font.size, look.family) + 10 * look.scale <= room
+      note.text = fits(this.texts[i]) ? this.texts[i] : short
+      note.visible = note.text !== "" && (room > 6 || layout.meta.axis === "steps")
+    }
+    this.sized = this.signature(range, width)
+  }
+
+  signature(range, width) {
+    return [((range[1] - range[0]) / width).toPrecision(5), this.figureText.length, this.scale].join()
+  }
+
+  listen() {
+    if (!this.listening) {
+      this.listening = true
+      this.chart.on("plotly_afterplot", () => this.show())
+      this.chart.on("plotly_relayouting", () => this.place())
+      this.chart.on("plotly_relayout", () => {
+        const range = this.chart._fullLayout.xaxis.range
+        if (this.signature(range, this.chart.clientWidth) !== this.sized) this.draw()
+      })
+      this.chart.on("plotly_click", event => this.click(event.points[0]))
+    }
+    this.show()
+  }
+
+  /** Everything that depends on the step, by style alone: nothing is drawn again. */
+  show() {
+    const meta = this.figure?.layout.meta
+    if (!meta || !this.chart._fullLayout) return
+    const known = (group, selector, since) => {
+      for (const node of this.chart.querySelectorAll(selector)) {
+        node.style.display = since[node.dataset.index] <= this.step ? "" : "none"
+      }
+    }
+    known("notes", ".annotation", meta.notes.map(note => note.since))
+    known("shapes", ".shapelayer [data-index]", meta.shapes)
+    this.place()
+    this.caption()
+  }
+
+  place() {
+    const full = this.chart._fullLayout
+    const box = this.chart.querySelector(".svg-container")
+    const mark = this.marks[this.step]
+    if (!full?.xaxis || !box || !mark) return
+    if (this.future.parentNode !== box) {
+      const svgs = box.querySelectorAll(":scope > .main-svg")
+      box.insertBefore(this.future, svgs[1] ?? null)
+      box.insertBefore(this.head, svgs[1] ?? null)
+    }
+    const axis = full.xaxis
+    const last = this.step === this.marks.length - 1
+    const at = Math.max(0, Math.min(axis._length, axis.d2p(mark.until)))
+    const top = full._size.t
+    const height = full._size.h
+    Object.assign(this.future.style, {
+      transform: `translate(${axis._offset}px, ${top}px) translateX(${at}px)`,
+      width: `${axis._length}px`,
+      height: `${height}px`,
+      clipPath: `inset(0 ${at}px 0 0)`,
+      display: last ? "none" : "",
+    })
+    Object.assign(this.head.style, {
+      transform: `translate(${axis._offset + at - 1.5}px, ${top}px)`,
+      height: `${height}px`,
+      display: last ? "none" : "",
+    })
+  }
+
+  caption() {
+    const mark = this.marks?.[this.step]
+    const count = this.root.querySelector(".txs-count")
+    const text = this.root.querySelector(".txs-text")
+    count.textContent = mark ? `${this.step + 1} / ${this.marks.length}` : ""
+    text.replaceChildren()
+    if (!mark) return
+    const session = document.createElement("b")
+    session.textContent = mark.session
+    const code = element("txs-code", "span")
+    code.textContent = mark.text
+    text.append(session, " ", code, mark.note ? ` ${mark.note}` : "")
+    const end = this.step >= this.marks.length - 1
+    for (const [act, off] of [["first", !this.step], ["previous", !this.step], ["next", end], ["last", end]]) {
+      this.root.querySelector(`[data-act=${act}]`).disabled = off
+    }
+  }
+
+  // -- the transport ------------------------------------------------------------------------------------------------
+
+  act(name) {
+    const last = this.marks.length - 1
+    if (name === "play") return this.timer ? this.pause() : this.play()
+    this.pause()
+    const goals = { first: 0, previous: this.step - 1, next: this.step + 1, last }
+    if (name in goals) this.go(goals[name])
+  }
+
+  go(step) {
+    const next = Math.max(0, Math.min(step, this.marks.length - 1))
+    if (next === this.step) return
+    this.step = next
+    this.show()
+    this.report()
+  }
+
+  play() {
+    if (this.step >= this.marks.length - 1) this.go(0)
+    const speed = Number(this.root.querySelector(".txs-speed").value)
+    this.root.classList.add("txs-playing")
+    this.root.querySelector("[data-act=play]").setAttribute("aria-label", this.data.labels.pause ?? "")
+    this.timer = setInterval(() => {
+      this.go(this.step + 1)
+      if (this.step >= this.marks.length - 1) this.pause()
+    }, PLAY_MS / speed)
+  }
+
+  pause() {
+    clearInterval(this.timer)
+    this.timer = null
+    this.root.classList.remove("txs-playing")
+    this.root.querySelector("[data-act=play]").setAttribute("aria-label", this.data?.labels.play ?? "")
+  }
+
+  click(point) {
+    const position = point.customdata?.[0]
+    if (position == null) return
+    this.clicked = position
+    this.pause()
+    this.step = position
+    this.show()
+    this.report()
+  }
+
+  /** The first step is told at once; of a quick succession only the last. */
+  report() {
+    const tell = () => {
+      this.told = performance.now()
+      this.waiting = null
+      this.send("at", { step: this.step, asked: this.asked, clicked: this.clicked ?? null })
+    }
+    if (this.waiting) return
+    const wait = REPORT_MS - (performance.now() - (this.told ?? -REPORT_MS))
+    if (wait <= 0) tell()
+    else this.waiting = setTimeout(tell, wait)
+  }
+
+  // -- the page -----------------------------------------------------------------------------------------------------
+
+  watch() {
+    const take = () => (active = this)
+    this.root.addEventListener("pointerenter", take)
+    this.root.addEventListener("focusin", take)
+    this.root.addEventListener("click", event => {
+      const button = event.target.closest("button[data-act]")
+      if (button) this.act(button.dataset.act)
+    })
+    this.root.querySelector(".txs-speed").addEventListener("change", () => {
+      if (this.timer) {
+        this.pause()
+        this.play()
+      }
+    })
+    this.observer = new ResizeObserver(() => {
+      cancelAnimationFrame(this.frame)
+      this.frame = requestAnimationFrame(() => this.draw())
+    })
+    this.observer.observe(this.chart)
+    this.observer.observe(this.root.querySelector(".txs-rem"))
+  }
+
+  leave() {
+    this.pause()
+    clearTimeout(this.waiting)
+    cancelAnimationFrame(this.frame)
+    this.observer.disconnect()
+    if (this.chart._fullLayout) this.plotly?.purge(this.chart)
+    views.delete(this)
+    if (active === this) active = null
+  }
+}
+
+function element(name, tag = "div") {
+  const made = document.createElement(tag)
+  made.className = name
+  return made
+}
+
+const rows = layout => Math.abs(layout.yaxis.range[1] - layout.yaxis.range[0])
+
+/** The figure in the page's colours, font and size. */
+function themed(layout, look, width) {
+  const k = look.scale
+  layout.font = { ...layout.font, size: layout.font.size * k, color: look.text, family: look.family }
+  layout.width = width
+  layout.height *= k
+  for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= k
+  for (const [name, axis] of Object.entries(layout)) {
+    if (/^[xy]axis\d*$/.test(name)) Object.assign(axis, { gridcolor: look.line, linecolor: look.line, color: look.text })
+  }
+  layout.hoverlabel = {
+    ...layout.hoverlabel,
+    bgcolor: look.raised,
+    bordercolor: look.line,
+    font: { color: look.text, family: look.family, size: 15 * k },
+  }
+  for (const note of layout.annotations ?? []) {
+    note.font = { ...note.font, size: (note.font?.size ?? layout.font.size / k) * k }
+    for (const shift of ["xshift", "yshift"]) if (note[shift]) note[shift] *= k
+    if (note.showarrow) note.arrowcolor = look.text
+  }
+  return layout
+}
+
+const TYPING = "input, textarea, select, [contenteditable=true], [role=combobox], [role=slider], [role=listbox], [role=tab], [role=radio]"
+
+function onKey(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
+  const at = event.target instanceof Element ? event.target : document.body
+  if (at.closest(TYPING) || (event.key === " " && at.closest("button, a, summary, [role=button]"))) return
+  const view = active ?? [...views].find(each => each.root.isConnected)
+  const act = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" }[event.key]
+  if (!view?.marks || !act || ((act === "first" || act === "last") && !view.root.contains(at))) return
+  event.preventDefault()
+  view.act(act)
+}
+
+if (!window.txscopeKeys) {
+  window.txscopeKeys = true
+  document.addEventListener("keydown", onKey)
+}
+
+export default function (component) {
+  const root = component.parentElement.querySelector(".txs")
+  if (!viewOf.has(root)) viewOf.set(root, new ScoreView(root))
+  const view = viewOf.get(root)
+  view.update(component)
+  return () => view.leave()
+}

@@ -1,0 +1,169 @@
+"""The score on a page: a component around `Plotly.react` with its own transport.
+
+`st.plotly_chart` builds itself anew with every change and forgets the zoom; here the picture stays, and stepping needs
+no server. Plotly's script is pip's own copy, served by this app (`plotly_route`), so that nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from simulator.figures.labels import cut
+from simulator.figures.score_info import Axis, Mark, Status
+from simulator.i18n import gettext as _
+
+ASSETS = Path(__file__).parent / "assets"
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+#: Beside Streamlit's own `static/`, so the browser finds it below any base path; with its version it can be cached for ever.
+SCRIPT = "txscope/plotly.min.js"
+
+
+def plotly_route() -> Route:
+    """The route that `score_view` loads Plotly from; give it to `st.App(routes=[...])`."""
+    return Route("/{base:path}" + SCRIPT, _serve_plotly, methods=["GET", "HEAD"])
+
+
+def score_view(
+    figure: go.Figure, marks: Sequence[Mark], *, key: str, step: int, labels: Mapping[str, str] | None = None
+) -> int:
+    """Show a score with its transport; the step (a position in `marks`) that is shown.
+
+    `step` is where the view starts. A rerun with another `step` moves it there; a rerun with the same leaves it where
+    the viewer is. `labels` replaces texts of `transport_labels()`.
+    """
+    texts = {**transport_labels(), **(labels or {})}
+    asked = _asked(key, step)
+    axis = Axis(figure.layout.meta["axis"])
+    component = _component()
+    component(
+        key=key,
+        data={
+            "figure": figure.to_json(),
+            "marks": _mark_data(marks, axis),
+            "step": step,
+            "asked": asked,
+            "labels": texts,
+            "script": f"{SCRIPT}?v={plotly.__version__}",
+        },
+        on_at_change=_nothing,
+    )
+    return max(0, min(_shown(key, step, asked), len(marks) - 1))
+
+
+def clicked(key: str) -> int | None:
+    """The position whose bar was clicked last in the view with this key."""
+    found = _state(key).get("clicked")
+    return found if isinstance(found, int) else None
+
+
+def transport_labels() -> dict[str, str]:
+    """Names of the buttons and other texts of the view, in the language in use."""
+    return {
+        "transport": _("Transport"),
+        "chart": _("Score: one lane a session, one bar a statement"),
+        "first": _("First step (Home)"),
+        "previous": _("Previous step (←)"),
+        "play": _("Play (Space)"),
+        "pause": _("Pause (Space)"),
+        "next": _("Next step (→)"),
+        "last": _("Last step (End)"),
+        "speed": _("Speed"),
+        "unavailable": _("The timeline needs its script, and this server did not deliver it. Reload the page."),
+    }
+
+
+def _nothing() -> None:
+    """Streamlit registers a state value by its callback."""
+
+
+def _asked(key: str, step: int) -> int:
+    """A number that grows whenever the page asks for another step than before, unless the view is there already."""
+    memory = f"{key}:asked"
+    before, number = st.session_state.get(memory, (step, 0))
+    if step != before and step != _state(key).get("step"):
+        number += 1
+    st.session_state[memory] = (step, number)
+    return int(number)
+
+
+def _shown(key: str, step: int, asked: int) -> int:
+    """The viewer's step, unless the page asked for one since."""
+    state = _state(key)
+    return int(state["step"]) if state.get("asked") == asked else step
+
+
+def _state(key: str) -> Mapping[str, Any]:
+    state = st.session_state.get(key) or {}
+    at = state.get("at")
+    return at if isinstance(at, Mapping) else {}
+
+
+def _mark_data(marks: Sequence[Mark], axis: Axis) -> list[dict[str, object]]:
+    """What the transport needs of each mark; `until` is where the playhead stands, on the figure's axis."""
+    ends = [mark.place.ms.end for mark in marks]
+    if axis is Axis.STEPS:
+        untils = [mark.place.steps.start + 1 for mark in marks]
+    else:
+        untils = [*(mark.place.ms.start for mark in marks[1:]), max(ends, default=0.0)]
+    return [
+        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": _note(mark), "until": until}
+        for mark, until in zip(marks, untils, strict=True)
+    ]
+
+
+def _note(mark: Mark) -> str:
+    """What was known of the statement at its own position."""
+    if mark.status is Status.SKIPPED:
+        return f"— {mark.detail}"
+    if mark.settled_at is None or mark.settled_at > mark.position:
+        return _("— waits")
+    if mark.sqlstate:
+        return f"✕ {mark.sqlstate} {mark.detail}"
+    return f"→ {mark.result}" if mark.result else ""
+
+
+@lru_cache(maxsize=1)
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "txscope_score",
+        html=_asset("score_view.html"),
+        css=_asset("score_view.css"),
+        js=_asset("score_fit.js") + _asset("score_view.js"),
+        isolate_styles=False,  # Plotly puts its style sheet into the document, where a shadow root would not see it
+    )
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=2)
+def _plotly_body(compressed: bool) -> bytes:
+    body = PLOTLY.read_bytes()
+    return gzip.compress(body, compresslevel=6, mtime=0) if compressed else body
+
+
+def _serve_plotly(request: Request) -> Response:
+    """Compressed once a process; a plain function, so Starlette runs it in a thread."""
+    compressed = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "ETag": f'"{plotly.__version__}-{"gzip" if compressed else "plain"}"',
+        "Vary": "Accept-Encoding",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(_plotly_body(compressed), media_type="text/javascript", headers=headers)
