@@ -68,10 +68,12 @@ def _named(graph: nx.MultiDiGraph, observations: Observations, found: Iterable[D
     for cycle in sorted(cycles, key=lambda cycle: _rank(cycle, observations)):
         name = classify(cycle).name
         group = (name, frozenset(edge.source for edge in cycle.edges))
-        if group in reported or (cycle.rw and explained.issuperset(cycle.rw)):
+        if cycle.rw and explained.issuperset(cycle.rw):
+            continue
+        explained.update(cycle.rw)
+        if group in reported:
             continue
         reported.add(group)
-        explained.update(cycle.rw)
         yield Anomaly(name, cycle.edges, _closing_step(cycle, observations))
 
 
