@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice, product
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, pairwise, product
+from math import inf
+from operator import itemgetter
 
 import networkx as nx
 
 from simulator.anomalies.anomalies import PHENOMENA, Cycle, classify
-from simulator.anomalies.dependencies import dependencies
+from simulator.anomalies.dependencies import dependencies, dirty_reads
 from simulator.anomalies.observations import observe
 from simulator.anomalies.states import NoVerdictError
 from simulator.anomalies.types import Anomaly, Dependency, DependencyKind, Verdict
@@ -35,58 +37,77 @@ def check(history: History) -> Verdict:
 def judge(observations: Observations) -> Verdict:
     """The verdict on observations that are complete."""
     found = dependencies(observations)
-    graph = nx.MultiDiGraph()
+    between: dict[tuple[str, str], list[Dependency]] = {}
+    for edge in found:
+        between.setdefault((edge.source, edge.target), []).append(edge)
+    graph = nx.DiGraph(list(between))
     graph.add_nodes_from(observations.committed)
-    graph.add_edges_from((edge.source, edge.target, {"edge": edge}) for edge in found)
-    if nx.is_directed_acyclic_graph(graph):
-        rank = {name: place for place, name in enumerate(observations.committed)}
-        order = tuple(nx.lexicographical_topological_sort(graph, key=rank.__getitem__))
-        return Verdict(found, _dirty_reads(observations), order)
-    anomalies = [*_dirty_reads(observations), *_named(graph, observations, found)]
-    return Verdict(found, tuple(sorted(anomalies, key=lambda anomaly: _SEVERITY[anomaly.name])))
+    dirty = tuple(_dirty_reads(observations))
+    place = {name: place for place, name in enumerate(observations.committed)}
+    try:
+        order = tuple(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
+    except nx.NetworkXUnfeasible:
+        named = _named(_cycles(graph, between, observations), observations)
+        worst_first = sorted((*dirty, *named), key=lambda anomaly: _SEVERITY[anomaly.name])
+        return Verdict(found, tuple(worst_first))
+    return Verdict(found, dirty, order)
 
 
-def _dirty_reads(observations: Observations) -> tuple[Anomaly, ...]:
-    return ()
+def _dirty_reads(observations: Observations) -> Iterator[Anomaly]:
+    reported = set()
+    for name, edge in dirty_reads(observations):
+        if (name, edge.source, edge.target) not in reported:
+            reported.add((name, edge.source, edge.target))
+            yield Anomaly(name, (edge,), edge.evidence.target_step)
 
 
-def _named(graph: nx.MultiDiGraph, observations: Observations, found: Iterable[Dependency]) -> Iterator[Anomaly]:
-    """Each rw edge is explained once, by the worst and shortest cycle that it is part of."""
+def _cycles(
+    graph: nx.DiGraph, between: Mapping[tuple[str, str], list[Dependency]], observations: Observations
+) -> Iterator[Cycle]:
+    """Every way around every elementary cycle."""
     writers = observations.writers
     saw = {
         (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step)
-        for edge in found
+        for edges in between.values()
+        for edge in edges
         if edge.kind is DependencyKind.WR
     }
-    cycles = [
-        Cycle(edges, writers, observations.places, saw)
-        for nodes in islice(nx.simple_cycles(nx.DiGraph(graph), length_bound=MAX_LENGTH), MAX_CYCLES)
-        for edges in _choices(graph, nodes)
-    ]
+    for nodes in islice(nx.simple_cycles(graph, length_bound=MAX_LENGTH), MAX_CYCLES):
+        parallel = [between[pair] for pair in pairwise((*nodes, nodes[0]))]
+        for edges in islice(product(*parallel), MAX_CHOICES):
+            yield Cycle(edges, writers, observations.places, saw)
+
+
+def _named(cycles: Iterable[Cycle], observations: Observations) -> Iterator[Anomaly]:
+    """Each rw edge is explained once, by the worst and shortest cycle that it is part of."""
     explained: set[Dependency] = set()
     reported: set[tuple[str, frozenset[str]]] = set()
-    for cycle in sorted(cycles, key=lambda cycle: _rank(cycle, observations)):
-        name = classify(cycle).name
+    for _, name, cycle in sorted((_rank(cycle, observations) for cycle in cycles), key=itemgetter(0)):
         group = (name, frozenset(edge.source for edge in cycle.edges))
         if cycle.rw and explained.issuperset(cycle.rw):
             continue
         explained.update(cycle.rw)
-        if group in reported:
-            continue
-        reported.add(group)
-        yield Anomaly(name, cycle.edges, _closing_step(cycle, observations))
+        if group not in reported:
+            reported.add(group)
+            yield Anomaly(name, _rotated(cycle, observations), _closing_step(cycle, observations))
 
 
-def _choices(graph: nx.MultiDiGraph, nodes: list[str]) -> Iterator[tuple[Dependency, ...]]:
-    """The ways to go around through these transactions, rotated so that the first to commit stands first."""
-    steps = zip(nodes, [*nodes[1:], nodes[0]], strict=True)
-    parallel = [[data["edge"] for data in graph.get_edge_data(*pair).values()] for pair in steps]
-    yield from islice(product(*parallel), MAX_CHOICES)
+def _rank(cycle: Cycle, observations: Observations) -> tuple[tuple[int, ...], str, Cycle]:
+    """Worst first, then shortest, then the one that closed earliest; with the cycle's name."""
+    name = classify(cycle).name
+    return (min(len(cycle.rw), 2), len(cycle.edges), _SEVERITY[name], _closed_at(cycle, observations)), name, cycle
 
 
-def _rank(cycle: Cycle, observations: Observations) -> tuple[int, int, int, int]:
-    """Worst first, then shortest, then the one that closed earliest."""
-    return (min(len(cycle.rw), 2), len(cycle.edges), _SEVERITY[classify(cycle).name], _closed_at(cycle, observations))
+def _rotated(cycle: Cycle, observations: Observations) -> tuple[Dependency, ...]:
+    """Told from the first read that was overtaken."""
+
+    def order(place: int) -> tuple[bool, float]:
+        edge = cycle.edges[place]
+        step = edge.evidence.source_step or ""
+        return edge.kind is not DependencyKind.RW, observations.places.get((edge.source, step), inf)
+
+    start = min(range(len(cycle.edges)), key=order)
+    return cycle.edges[start:] + cycle.edges[:start]
 
 
 def _places(cycle: Cycle, observations: Observations) -> Iterator[tuple[int, str]]:

@@ -14,20 +14,36 @@ from simulator.anomalies.versions import SETUP, Change, Item, Observations, Pred
 
 def dependencies(observations: Observations) -> tuple[Dependency, ...]:
     """ww, then wr, then rw; each conflict once for each pair of steps that it was seen between."""
-    following = {
-        (item, version.writer): after
-        for item, order in observations.versions.items()
-        for version, after in pairwise(order)
-    }
+    following, previous = _neighbours(observations.versions)
     found = [
         *_write_write(observations.versions),
-        *(dependency for read in observations.reads for dependency in _write_read(read)),
+        *(_write_read(read, previous) for read in observations.reads if read.version.final),
         *(d for read in observations.predicate_reads for change in read.seen for d in _seen(read, change)),
         *(dependency for read in observations.reads for dependency in _read_write(read, following)),
         *(d for read in observations.predicate_reads for change in read.missed for d in _missed(read, change)),
     ]
     committed = frozenset(observations.committed)
     return tuple(dict.fromkeys(d for d in found if d.source != d.target and {d.source, d.target} <= committed))
+
+
+def dirty_reads(observations: Observations) -> Iterator[tuple[str, Dependency]]:
+    """Reads of versions that were never committed (G1a) or that their writer overwrote (G1b), with the wr conflict."""
+    committed = frozenset(observations.committed)
+    for read in observations.reads:
+        writer = read.version.writer
+        if writer not in (SETUP, read.transaction) and (writer not in committed or not read.version.final):
+            yield ("G1b" if writer in committed else "G1a"), _write_read(read, {})
+
+
+def _neighbours(
+    versions: Mapping[Item, tuple[Version, ...]],
+) -> tuple[Mapping[tuple[Item, str], Version], Mapping[tuple[Item, str], Version]]:
+    """For each item and writer the next version in the item's order, and the one before."""
+    pairs = [(item, before, after) for item, order in versions.items() for before, after in pairwise(order)]
+    return (
+        {(item, before.writer): after for item, before, after in pairs},
+        {(item, after.writer): before for item, before, after in pairs},
+    )
 
 
 def _write_write(versions: Mapping[Item, tuple[Version, ...]]) -> Iterator[Dependency]:
@@ -38,18 +54,22 @@ def _write_write(versions: Mapping[Item, tuple[Version, ...]]) -> Iterator[Depen
                 yield Dependency(before.writer, after.writer, DependencyKind.WW, evidence)
 
 
-def _write_read(read: Read) -> Iterator[Dependency]:
+def _write_read(read: Read, previous: Mapping[tuple[Item, str], Version]) -> Dependency:
     version = read.version
-    if version.writer != SETUP and version.final:
-        column = next(iter(read.columns or version.columns), None)
-        evidence = Evidence(
-            str(version.item),
-            column,
-            after=version.value(column) if column else None,
-            source_step=version.last_step,
-            target_step=read.step,
-        )
-        yield Dependency(version.writer, read.transaction, DependencyKind.WR, evidence)
+    before = previous.get((version.item, version.writer))
+    inserted = before is not None and not before.exists
+    asked = read.columns or version.columns
+    changed = [column for column in asked if before is None or before.value(column) != version.value(column)]
+    column = None if inserted else next(iter((*changed, *asked)), None)
+    evidence = Evidence(
+        str(version.item),
+        column,
+        after=version.value(column) if column else None,
+        source_step=version.last_step,
+        target_step=read.step,
+        created=inserted,
+    )
+    return Dependency(version.writer, read.transaction, DependencyKind.WR, evidence)
 
 
 def _read_write(read: Read, following: Mapping[tuple[Item, str], Version]) -> Iterator[Dependency]:

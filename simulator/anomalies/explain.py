@@ -82,10 +82,10 @@ def _shape(edge: Dependency) -> str:
     if edge.predicate:
         way = "entered" if evidence.entered else "left"
         return way if not (evidence.created or evidence.deleted) else f"{way} whole"
-    if edge.kind is WR:
-        return "changed" if evidence.column is not None else "whole"
     if evidence.created or evidence.deleted:
         return "created" if evidence.created else "deleted"
+    if edge.kind is WR:
+        return "changed"
     return "same" if evidence.before == evidence.after else "changed"
 
 
@@ -118,8 +118,8 @@ _EDGES: Mapping[tuple[DependencyKind, bool, str], str] = MappingProxyType(
         (WR, False, "changed"): N_(
             "{target} read {column} {after} of {row}, which {source} had written: {source} must come before {target}."
         ),
-        (WR, False, "whole"): N_(
-            "{target} read {row}, which {source} had written: {source} must come before {target}."
+        (WR, False, "created"): N_(
+            "{target} read {row}, which {source} had inserted: {source} must come before {target}."
         ),
         (WR, True, "entered"): N_(
             "{target} asked for the rows of {predicate} and found {row}, whose {column} {source} had changed from "
