@@ -231,8 +231,7 @@ class Scheduler:
                 self._take_notices(lane)
                 if reply is not None:
                     replies.append((lane, reply))
-        # An error is sent before its abort releases the locks: of replies that arrived together it came first.
-        for lane, reply in sorted(replies, key=lambda pair: pair[1].error is None):
+        for lane, reply in sorted(replies, key=_causes_first):
             self._take_reply(lane, reply)
         return [lane for lane in self.lanes.values() if lane.connection.busy]
 
@@ -321,6 +320,14 @@ RETRYABLE: Mapping[str, str] = {"40001": "serialization_failure", "40P01": "dead
 
 #: SQLSTATEs with which a waiter gives up by itself: nobody released it.
 NOT_RELEASED = ("40P01", "55P03", "57014")
+
+
+def _causes_first(arrived: tuple[Lane, Reply]) -> int:
+    """Of replies that arrived together: a deadlock's victim released the others, then who did not wait did."""
+    lane, reply = arrived
+    if reply.error is not None and reply.error.sqlstate == "40P01":
+        return 0
+    return 1 if lane.block is None else 2
 
 
 def _overdue(busy: list[Lane]) -> str:
