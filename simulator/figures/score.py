@@ -31,10 +31,12 @@ __all__ = [
 ]
 
 #: Pixels; the page's component scales them with the root font size.
-LANE_HEIGHT, TOP, BOTTOM = 96, 26, 64
-FONT_SIZE = 15
+LANE_HEIGHT, TOP, BOTTOM = 118, 10, 34
+FONT_SIZE = 16
 #: Share of a lane's height.
-BAR, BAND = 0.6, 0.8
+BAR, BAND = 2 * score_notes.BAR_EDGE, 2 * score_notes.BAND_EDGE
+#: What is left free on either side of a statement on the step axis, so that neighbours do not run together.
+GAP = 0.02
 #: Characters of a label that a place on the step axis has room for, where nobody measures (a stored figure).
 COLUMNS = 15
 
@@ -49,6 +51,7 @@ def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
     figure.layout.shapes = [outline.spec for outline in outlines]
     figure.layout.meta = {
         "axis": axis.value,
+        "lanes": [[{"name": name, "color": color} for name, color in session_colors(info.sessions).items()]],
         "notes": [_note_meta(note) for note in notes],
         "shapes": [outline.known_at for outline in outlines],
     }
@@ -78,6 +81,7 @@ def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
     ran = [piece for mark in info.marks if mark.status is not Status.SKIPPED for piece in _solid(info, mark, axis)]
     yield _bars(
         ran,
+        axis,
         name=_("statement"),
         marker={"color": [colors[piece.session] for piece in ran], "line": {"width": 0}},
         insidetextfont={"color": [text_on(colors[piece.session]) for piece in ran]},
@@ -85,6 +89,7 @@ def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
     waits = [_waiting(info, wait, axis) for wait in info.waits if wait.place.on(axis).end > wait.place.on(axis).start]
     yield _bars(
         waits,
+        axis,
         name=_("waits"),
         marker={
             "color": [colors[piece.session] for piece in waits],
@@ -95,6 +100,7 @@ def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
     skipped = [_skipped(mark, axis) for mark in info.marks if mark.status is Status.SKIPPED]
     yield _bars(
         skipped,
+        axis,
         name=_("skipped"),
         marker={"color": faded(GREY, 0.1), "line": {"width": 0}},
         insidetextfont={"color": GREY},
@@ -106,7 +112,7 @@ def _solid(info: ScoreInfo, mark: Mark, axis: Axis) -> Iterator[_Piece]:
     whole = mark.place.on(axis)
     waits = [wait.place.on(axis) for wait in info.waits if wait.mark == mark.position]
     if not waits:
-        yield _Piece(mark.lane, mark.session, whole, mark, (mark.label, mark.result))
+        yield _Piece(mark.lane, mark.session, whole, mark, (mark.label, f"→ {mark.result}" if mark.result else ""))
         return
     yield _Piece(mark.lane, mark.session, Range(whole.start, waits[0].start), mark, (mark.label, ""))
     if whole.end > waits[-1].end:
@@ -121,13 +127,14 @@ def _skipped(mark: Mark, axis: Axis) -> _Piece:
     return _Piece(mark.lane, mark.session, mark.place.on(axis), mark, (mark.label, _("skipped")))
 
 
-def _bars(pieces: Sequence[_Piece], **looks: Any) -> go.Bar:
+def _bars(pieces: Sequence[_Piece], axis: Axis, **looks: Any) -> go.Bar:
+    ranges = [_inset(piece, axis) for piece in pieces]
     durations = [piece.mark.place.ms.end - piece.mark.place.ms.start for piece in pieces]
     return go.Bar(
         orientation="h",
         y=[piece.lane for piece in pieces],
-        base=[piece.where.start for piece in pieces],
-        x=[piece.where.end - piece.where.start for piece in pieces],
+        base=[where.start for where in ranges],
+        x=[where.end - where.start for where in ranges],
         width=BAR,
         text=[_wrapped(*piece.texts) for piece in pieces],
         textposition="inside",
@@ -142,6 +149,15 @@ def _bars(pieces: Sequence[_Piece], **looks: Any) -> go.Bar:
         hovertemplate="%{hovertext}<br>%{customdata[3]:.2f} ms<extra></extra>",
         **looks,
     )
+
+
+def _inset(piece: _Piece, axis: Axis) -> Range:
+    """The part's place, a little shorter where it begins or ends its statement."""
+    start, end = piece.where
+    if axis is Axis.TIME:
+        return piece.where
+    whole = piece.mark.place.steps
+    return Range(start + GAP * (start == whole.start), end - GAP * (end == whole.end))
 
 
 def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:
@@ -166,7 +182,7 @@ def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:
 def _wrapped(label: str, result: str) -> str:
     lines = [f"{markup(cut(label, COLUMNS))}"] if label else []
     if result:
-        lines.append(f"<b>{markup(cut('→ ' + result, COLUMNS))}</b>")
+        lines.append(f"<b>{markup(cut(result, COLUMNS))}</b>")
     return "<br>".join(lines)
 
 
@@ -184,7 +200,7 @@ def _hover(mark: Mark) -> str:
 def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
     lanes = max(len(info.sessions), 1)
     places = [mark.place.on(axis) for mark in info.marks]
-    end = max((place.end for place in places), default=1.0)
+    end = max((place.end for place in (*places, *(span.place.on(axis) for span in info.spans))), default=1.0)
     steps = axis is Axis.STEPS
     positions = [mark.place.steps.start for mark in info.marks]
     return go.Layout(
@@ -198,13 +214,14 @@ def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
         font={"size": FONT_SIZE},
         hoverlabel={"align": "left"},
         showlegend=False,
-        dragmode="pan",
+        dragmode="zoom",
         uirevision=axis.value,
         xaxis={
             "range": [0, end] if steps else [-0.02 * end, 1.02 * end],
-            "title": {"text": _("step") if steps else _("milliseconds since the first statement")},
             "tickvals": [position + 0.5 for position in positions] if steps else None,
-            "ticktext": [str(int(position) + 1) for position in positions] if steps else None,
+            "ticktext": _step_names(positions) if steps else None,
+            "ticksuffix": "" if steps else " ms",
+            "showline": False,
             "showgrid": not steps,
             "zeroline": False,
             "ticks": "",
@@ -214,8 +231,14 @@ def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
             "tickvals": list(range(lanes)),
             "ticktext": [f"<b>{markup(session)}</b>" for session in info.sessions],
             "showgrid": False,
+            "showline": False,
             "zeroline": False,
             "fixedrange": True,
             "ticks": "",
         },
     )
+
+
+def _step_names(positions: Sequence[float]) -> list[str]:
+    numbers = [str(int(position) + 1) for position in positions]
+    return [_("step {n}").format(n=number) if number == "1" else number for number in numbers]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from simulator.model import Isolation
 
 #: On the step axis a wait is drawn from here on: before it there is room for the statement's own label.
-HEAD = 0.58
+HEAD = 0.7
 
 
 class Axis(StrEnum):
@@ -76,6 +76,8 @@ class Mark(NamedTuple):
     place: Place
     #: the position at whose end it was known how the step ended; None where it still waits
     settled_at: int | None
+    #: the sessions that it waited for at first
+    waited_for: tuple[str, ...]
     #: it is a step of the minimal cycle of the first anomaly
     in_cycle: bool
 

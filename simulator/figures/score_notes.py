@@ -10,10 +10,10 @@ from simulator.figures.palette import GREY, RED, session_colors, text_on
 from simulator.figures.score_info import Axis, Mark, Range, ScoreInfo, Status
 from simulator.i18n import gettext as _
 
-#: Half a bar, in lanes; where arrows start and end, and pills sit.
-EDGE = 0.3
-#: Height of the plot that one pill is, in lanes.
-PILL = 0.12
+#: Half a bar, and half the band of a transaction behind it, in lanes; pills sit on the edge of the band.
+BAR_EDGE, BAND_EDGE = 0.29, 0.405
+#: Neither good nor bad, dark enough for white text.
+SLATE, GREEN = "#5A616C", "#1B7F4B"
 
 
 class Note(NamedTuple):
@@ -40,7 +40,7 @@ def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
     refs = {"xref": "x", "yref": f"y{suffix}", "type": "rect"}
     for mark in info.marks:
         where = mark.place.on(axis)
-        box = {**refs, "x0": where.start, "x1": where.end, "y0": mark.lane - EDGE, "y1": mark.lane + EDGE}
+        box = {**refs, "x0": where.start, "x1": where.end, "y0": mark.lane - BAR_EDGE, "y1": mark.lane + BAR_EDGE}
         if mark.in_cycle:
             since = max(mark.position, info.closing if info.closing is not None else mark.position)
             yield Note({**box, "line": {"color": RED, "width": 4}}, since)
@@ -62,7 +62,7 @@ def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
         )
 
 
-def waits_text(by: tuple[str, ...], inferred: bool) -> str:
+def waits_text(by: tuple[str, ...], inferred: bool = False) -> str:
     """`waits for T1`."""
     text = _("waits for {sessions}").format(sessions=", ".join(by)) if by else _("waits")
     return f"{text} ({_('inferred')})" if inferred else text
@@ -75,9 +75,9 @@ def _arrows(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
         yield Note(
             {
                 "x": where.end,
-                "y": arrow.target_lane - down * EDGE,
+                "y": arrow.target_lane - down * BAR_EDGE,
                 "ax": where.start,
-                "ay": arrow.source_lane + down * EDGE,
+                "ay": arrow.source_lane + down * BAR_EDGE,
                 "axref": "x",
                 "ayref": "y",
                 "text": "",
@@ -96,8 +96,8 @@ def _waits(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     for wait in info.waits:
         where = wait.place.on(axis)
         text = markup(waits_text(wait.by, wait.inferred))
-        pill = _pill((where.start + where.end) / 2, wait.lane, text, colors[wait.session])
-        yield Note(pill, wait.known_at, where, "⧗")
+        pill = _pill(where.start, wait.lane, text, colors[wait.session])
+        yield Note({**pill, "xanchor": "left", "xshift": 5}, wait.known_at, where, ", ".join(wait.by))
 
 
 def _results(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
@@ -107,8 +107,8 @@ def _results(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     for mark in info.marks:
         if mark.position in waited and mark.settled_at is not None and mark.result:
             text = f"<b>→ {markup(cut(mark.result, 16))}</b>"
-            pill = _pill(mark.place.on(axis).end, mark.lane + EDGE - PILL, text, colors[mark.session])
-            yield Note({**pill, "xanchor": "right", "xshift": -6}, mark.settled_at)
+            pill = _pill(mark.place.on(axis).end, mark.lane, text, colors[mark.session])
+            yield Note({**pill, "xanchor": "right", "xshift": -12}, mark.settled_at)
 
 
 def _ends(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
@@ -117,21 +117,21 @@ def _ends(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
         if span.outcome is None:
             continue
         text, fill = _end_look(span.outcome, span.sqlstate)
-        pill = _pill(span.place.on(axis).end, span.lane + EDGE, f"<b>{text}</b>", fill)
-        yield Note({**pill, "xanchor": "right", "xshift": 8}, span.known_at)
+        pill = _pill(span.place.on(axis).end, span.lane + BAND_EDGE, f"<b>{text}</b>", fill)
+        yield Note({**pill, "xanchor": "right", "xshift": -12}, span.known_at)
 
 
 def _end_look(outcome: str, sqlstate: str | None) -> tuple[str, str]:
     if outcome == "aborted":
         return f"✕ {sqlstate or _('gave up')}", RED
-    return ("✓", "#1B7F4B") if outcome == "committed" else ("✕", "#5A616C")
+    return ("✓", GREEN) if outcome == "committed" else ("✕", SLATE)
 
 
 def _attempts(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     for span in info.spans:
         if span.attempt > 1:
             text = _("second attempt") if span.attempt == 2 else _("attempt {n}").format(n=span.attempt)
-            note = _pill(span.place.on(axis).start, span.lane - EDGE, f"↻ {markup(text)}", "#5A616C")
+            note = _pill(span.place.on(axis).start, span.lane - BAND_EDGE, f"↻ {markup(text)}", SLATE)
             yield Note({**note, "xanchor": "left"}, _first_mark(info, span.name))
 
 
@@ -143,7 +143,7 @@ def _closing(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     if info.closing is not None:
         mark: Mark = info.marks[info.closing]
         text = _("⚠ {anomaly} closes here").format(anomaly=info.anomaly)
-        note = _pill(mark.place.on(axis).start, mark.lane - EDGE, f"<b>{markup(text)}</b>", RED)
+        note = _pill(mark.place.on(axis).start, mark.lane - BAND_EDGE, f"<b>{markup(text)}</b>", RED)
         yield Note({**note, "xanchor": "left"}, info.closing)
 
 
@@ -155,5 +155,5 @@ def _pill(x: float, y: float, text: str, fill: str) -> dict[str, Any]:
         "showarrow": False,
         "bgcolor": fill,
         "borderpad": 3,
-        "font": {"color": text_on(fill), "size": 14},
+        "font": {"color": text_on(fill), "size": 15},
     }

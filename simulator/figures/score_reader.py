@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from simulator.anomalies.types import Anomaly, Verdict
@@ -22,12 +22,18 @@ from simulator.history import (
     TransactionEnded,
 )
 from simulator.i18n import gettext as _
-from simulator.model import Schedule
+from simulator.model import Schedule, Variant
 
 
-def score_info(history: History, schedule: Schedule, verdict: Verdict | None = None) -> ScoreInfo:
-    """Read a history into lanes. Nothing is computed but places: what is not in the history is not on the score."""
-    reader = _Reader(history, schedule)
+def score_info(
+    history: History, schedule: Schedule, verdict: Verdict | None = None, variant: Variant | None = None
+) -> ScoreInfo:
+    """Read a history into lanes. Nothing is computed but places: what is not in the history is not on the score.
+
+    `variant` gives steps that were never sent their SQL.
+    """
+    unsent = {step.key: step.sql for session in variant.sessions for step in session.steps} if variant else {}
+    reader = _Reader(history, schedule, unsent)
     for event in history.events:
         reader.read(event)
     reader.add_unreached()
@@ -118,6 +124,8 @@ class _Reader:
 
     history: History
     schedule: Schedule
+    #: SQL of every step, for those that the history has none of
+    unsent: Mapping[str, str]
     statements: list[_Statement] = field(default_factory=list)
     transactions: dict[str, _Transaction] = field(default_factory=dict)
     #: the statement that each session is at
@@ -135,6 +143,7 @@ class _Reader:
             self._start(event).sql = bound(event.sql, event.parameters)
         elif isinstance(event, StepSkipped):
             statement = self._start(event)
+            statement.sql = self.unsent.get(statement.key, "")
             statement.skipped, statement.detail = True, _skip_reason(event)
             self._settle(statement, event)
         elif isinstance(event, TransactionEnded):
@@ -161,7 +170,7 @@ class _Reader:
         for position, key in enumerate(self.schedule.steps):
             if key not in seen:
                 session, _dot, name = key.partition(".")
-                statement = _Statement(position, key, session, session, self._last_ms, sql=name)
+                statement = _Statement(position, key, session, session, self._last_ms, sql=self.unsent.get(key, name))
                 statement.skipped, statement.detail = True, _("the run ended before this step")
                 statement.ended, statement.settled_at = self._last_ms, position
                 self.statements.append(statement)
@@ -185,6 +194,7 @@ class _Reader:
                 detail=each.detail,
                 place=self._place(each),
                 settled_at=each.settled_at,
+                waited_for=each.blocks[0].event.by if each.blocks else (),
                 in_cycle=(each.transaction, each.key) in cycle,
             )
 

@@ -21,11 +21,12 @@ from starlette.routing import Route
 
 from simulator.figures.labels import cut
 from simulator.figures.score_info import Axis, Mark, Status
+from simulator.figures.score_notes import waits_text
 from simulator.i18n import gettext as _
 
 ASSETS = Path(__file__).parent / "assets"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-#: Beside Streamlit's own `static/`, so the browser finds it below any base path; with its version it can be cached for ever.
+#: Beside Streamlit's own `static/`, so the browser finds it below any base path; asked for with its version.
 SCRIPT = "txscope/plotly.min.js"
 
 
@@ -117,20 +118,33 @@ def _mark_data(marks: Sequence[Mark], axis: Axis) -> list[dict[str, object]]:
     else:
         untils = [*(mark.place.ms.start for mark in marks[1:]), max(ends, default=0.0)]
     return [
-        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": _note(mark), "until": until}
+        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": _note(mark, marks), "until": until}
         for mark, until in zip(marks, untils, strict=True)
     ]
 
 
-def _note(mark: Mark) -> str:
-    """What was known of the statement at its own position."""
+def _note(mark: Mark, marks: Sequence[Mark]) -> str:
+    """What became known at this position: of its own statement, and of those that ended their wait with it."""
+    woken = [other for other in marks if other.position < mark.position and other.settled_at == mark.position]
+    return " ".join(filter(None, (_own_note(mark), *(_woken_note(other) for other in woken))))
+
+
+def _own_note(mark: Mark) -> str:
     if mark.status is Status.SKIPPED:
         return f"— {mark.detail}"
     if mark.settled_at is None or mark.settled_at > mark.position:
-        return _("— waits")
+        return "— " + waits_text(mark.waited_for)
     if mark.sqlstate:
         return f"✕ {mark.sqlstate} {mark.detail}"
     return f"→ {mark.result}" if mark.result else ""
+
+
+def _woken_note(mark: Mark) -> str:
+    if mark.sqlstate:
+        return "· " + _("{session} fails: {sqlstate} {message}").format(
+            session=mark.session, sqlstate=mark.sqlstate, message=mark.detail
+        )
+    return "· " + _("{session} goes on").format(session=mark.session) + (f" → {mark.result}" if mark.result else "")
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,9 @@ const views = new Set() // every score on the page, in the order in which they c
 const viewOf = new WeakMap()
 let active = null // the one that was last pointed at or focused
 
+const SMALL = 0.875 // of the font size, for labels that would not fit otherwise
 const PLAY_MS = 1100 // a step, at speed 1
+const PLACE_PX = 100 // the least width of a step
 const REPORT_MS = 300 // Python hears of a step at once, and then no more often than this
 
 /** Plotly from this app's own route: found beside Streamlit's own scripts, so it works below any base path. */
@@ -31,6 +33,7 @@ class ScoreView {
     this.sized = ""
     this.future = element("txs-future")
     this.head = element("txs-head")
+    this.lanes = root.querySelector(".txs-lanes")
     this.watch()
     views.add(this)
   }
@@ -83,9 +86,10 @@ class ScoreView {
   // -- the picture --------------------------------------------------------------------------------------------------
 
   draw() {
-    const width = this.chart.clientWidth
-    if (!width || !this.plotly || !this.figure) return
+    const visible = this.chart.parentElement.clientWidth
+    if (!visible || !this.plotly || !this.figure) return
     const look = this.look()
+    const width = Math.max(visible, this.roomNeeded(look.scale))
     const layout = themed(structuredClone(this.figure.layout), look, width)
     this.scale = look.scale
     const shownRange = this.chart._fullLayout?.xaxis?.range
@@ -96,6 +100,12 @@ class ScoreView {
     this.plotly
       .react(this.chart, traces, layout, { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false })
       .then(() => this.listen())
+  }
+
+  /** On the step axis a place is never narrower than a word; where there are many, the chart scrolls sideways. */
+  roomNeeded(scale) {
+    const { meta, margin } = this.figure.layout
+    return meta.axis === "steps" ? (this.marks.length * PLACE_PX + margin.l + margin.r) * scale : 0
   }
 
   look() {
@@ -115,7 +125,7 @@ class ScoreView {
   fit(traces, layout, range, width, look) {
     const pixels = (width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
     const lane = (layout.height - layout.margin.t - layout.margin.b) / rows(layout)
-    const size = layout.font.size
+    const sizes = [layout.font.size, layout.font.size * SMALL]
     const starts = {}
     for (const trace of traces) {
       if (!trace.customdata) continue
@@ -123,21 +133,20 @@ class ScoreView {
     }
     for (const trace of traces) {
       if (!trace.customdata) continue
-      const outside = trace.customdata.map(() => false)
-      trace.text = trace.customdata.map(([, label, result], i) => {
-        const inside = trace.x[i] * pixels
+      const height = trace.width * lane
+      const fitted = trace.customdata.map(([, label, result], i) => {
         const end = trace.base[i] + trace.x[i]
+        const inside = fitText(label, result, trace.x[i] * pixels, height, sizes, look.family)
+        if (inside.whole) return inside
         const next = starts[(trace.yaxis ?? "y") + trace.y[i]].filter(start => start >= end - 1e-9)
         const free = (Math.min(range[1], ...next) - end) * pixels
-        const full = textWidth(label + (result ? " → " + result : ""), size, look.family)
-        if (label && inside < Math.min(full / 2, 4 * size) && free > inside) {
-          outside[i] = true
-          return fitText(label, result, free, trace.width * lane, size, look.family)
-        }
-        return fitText(label, result, inside, trace.width * lane, size, look.family)
+        const beside = fitText(label, result, free, height, sizes, look.family)
+        return beside.whole && layout.meta.axis === "time" ? { ...beside, outside: true } : inside
       })
-      trace.textposition = outside.map(out => (out ? "outside" : "inside"))
-      trace.outsidetextfont = { color: look.text }
+      trace.text = fitted.map(each => each.text)
+      trace.textposition = fitted.map(each => (each.outside ? "outside" : "inside"))
+      trace.insidetextfont = { ...trace.insidetextfont, size: fitted.map(each => each.size) }
+      trace.outsidetextfont = { color: look.text, size: fitted.map(each => each.size) }
     }
     for (const [i, note] of (layout.annotations ?? []).entries()) {
       const { from, to, short } = layout.meta.notes[i]
@@ -161,7 +170,7 @@ class ScoreView {
       this.chart.on("plotly_relayouting", () => this.place())
       this.chart.on("plotly_relayout", () => {
         const range = this.chart._fullLayout.xaxis.range
-        if (this.signature(range, this.chart.clientWidth) !== this.sized) this.draw()
+        if (this.signature(range, this.chart._fullLayout.width) !== this.sized) this.draw()
       })
       this.chart.on("plotly_click", event => this.click(event.points[0]))
     }
@@ -199,10 +208,9 @@ class ScoreView {
     const top = full._size.t
     const height = full._size.h
     Object.assign(this.future.style, {
-      transform: `translate(${axis._offset}px, ${top}px) translateX(${at}px)`,
+      transform: `translate(${axis._offset + at}px, ${top}px) scaleX(${(axis._length - at) / axis._length})`,
       width: `${axis._length}px`,
       height: `${height}px`,
-      clipPath: `inset(0 ${at}px 0 0)`,
       display: last ? "none" : "",
     })
     Object.assign(this.head.style, {
@@ -210,6 +218,36 @@ class ScoreView {
       height: `${height}px`,
       display: last ? "none" : "",
     })
+    this.nameLanes(full)
+    this.follow(axis._offset + at)
+  }
+
+  /** Names of the lanes stay at the left when the chart scrolls. */
+  nameLanes(full) {
+    const names = []
+    for (const [row, lanes] of this.figure.layout.meta.lanes.entries()) {
+      const axis = full[row ? `yaxis${row + 1}` : "yaxis"]
+      for (const [lane, { name, color }] of lanes.entries()) {
+        const label = element("txs-lane")
+        label.textContent = name
+        label.style.setProperty("--txs-color", color)
+        label.style.top = `${axis._offset + axis.d2p(lane)}px`
+        names.push(label)
+      }
+    }
+    this.lanes.style.width = `${full._size.l}px`
+    this.lanes.style.height = `${full.height}px`
+    this.lanes.replaceChildren(...names)
+  }
+
+  /** Keep the playhead in sight where the chart is wider than the page. */
+  follow(x) {
+    const frame = this.chart.parentElement
+    const margin = 2 * PLACE_PX
+    if (frame.scrollWidth <= frame.clientWidth) return
+    if (x < frame.scrollLeft + margin || x > frame.scrollLeft + frame.clientWidth - margin) {
+      frame.scrollLeft = x - frame.clientWidth / 2
+    }
   }
 
   caption() {
@@ -309,7 +347,7 @@ class ScoreView {
       cancelAnimationFrame(this.frame)
       this.frame = requestAnimationFrame(() => this.draw())
     })
-    this.observer.observe(this.chart)
+    this.observer.observe(this.chart.parentElement)
     this.observer.observe(this.root.querySelector(".txs-rem"))
   }
 
@@ -341,6 +379,7 @@ function themed(layout, look, width) {
   for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= k
   for (const [name, axis] of Object.entries(layout)) {
     if (/^[xy]axis\d*$/.test(name)) Object.assign(axis, { gridcolor: look.line, linecolor: look.line, color: look.text })
+    if (/^yaxis\d*$/.test(name)) axis.showticklabels = false
   }
   layout.hoverlabel = {
     ...layout.hoverlabel,
