@@ -1,0 +1,19 @@
+"""Anomalies: one schedule on a real server, what it came to and why, and what would have helped."""
+
+import streamlit as st
+
+from simulator.ui import picker, predict, runs, timeline, verdict
+from simulator.ui.banner import problems
+
+pick = picker.pick()
+picker.story(pick)
+guess, may_show = predict.ask(pick)
+with problems():
+    if not may_show:
+        predict.schedule(pick)
+        st.stop()
+    result = runs.of(pick)
+    predict.tell(guess, result)
+    verdict.headline(result)
+    timeline.show(pick, result)
+    verdict.reasons(result)

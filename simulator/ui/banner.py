@@ -1,0 +1,37 @@
+"""What went wrong, where, and how to go on: one sentence and buttons, in place of what could not be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from simulator.errors import EngineBusy, EngineError, TxscopeError
+from simulator.i18n import gettext as _
+from simulator.ui.manager import manager
+
+
+@contextmanager
+def problems(key: str = "page") -> Iterator[None]:
+    """Show an error of the block as a sentence; what follows the block is shown all the same."""
+    try:
+        yield
+    except EngineBusy as error:
+        st.warning(str(error), icon="⏳")
+        st.button(_("Try again"), key=f"again_{key}")
+    except EngineError as error:
+        _no_engine(str(error), key)
+    except TxscopeError as error:
+        st.error(str(error), icon="⚠️")
+
+
+def _no_engine(sentence: str, key: str) -> None:
+    st.error(sentence, icon="🔌")
+    with st.container(horizontal=True):
+        st.button(_("Try again"), key=f"again_{key}", on_click=manager().retry)
+        if manager().wants_external:
+            st.button(
+                _("Use the embedded server instead"), key=f"embedded_{key}", type="primary",
+                on_click=manager().use_embedded,
+            )  # fmt: skip

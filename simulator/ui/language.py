@@ -1,0 +1,60 @@
+"""Which language this person reads: the link's `?lang=`, else what they switched to, else their browser's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import streamlit as st
+
+from simulator.i18n import LANGUAGES, choose, use
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PARAMETER = "lang"
+_STATE = "language"
+_SEEN = "language_of_link"
+
+
+def speak() -> str:
+    """Use this person's language from here on; its code. Every script run and every fragment begins with this."""
+    asked = st.query_params.get(PARAMETER)
+    if asked in LANGUAGES and asked != st.session_state.get(_SEEN):
+        st.session_state[_STATE] = asked
+    st.session_state[_SEEN] = asked
+    if st.session_state.get(_STATE) not in LANGUAGES:
+        st.session_state[_STATE] = _of_browser()
+    code = str(st.session_state[_STATE])
+    use(code)
+    return code
+
+
+def switch() -> None:
+    """The control that changes the language."""
+    st.segmented_control(
+        "Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=_STATE, required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def parameters() -> dict[str, str]:
+    """What a link must say so that it opens in this language; nothing where the browser's own is meant."""
+    code = str(st.session_state.get(_STATE, "en"))
+    return {} if code == _of_browser() else {PARAMETER: code}
+
+
+def fragment(function: Callable[P, R]) -> Callable[P, R]:
+    """`st.fragment` in this person's language: a fragment's own rerun does not pass through app.py."""
+
+    @wraps(function)
+    def in_language(*args: P.args, **kwargs: P.kwargs) -> R:
+        speak()
+        return function(*args, **kwargs)
+
+    return st.fragment(in_language)
+
+
+def _of_browser() -> str:
+    return choose(st.context.locale)

@@ -1,0 +1,126 @@
+"""A link restores what is on the page: scenario, variant, level, order and step, by keys that no language changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from simulator.errors import ScenarioError
+from simulator.i18n import gettext as _
+from simulator.model import Isolation, Scenario, Schedule, Variant
+from simulator.scenarios.loader import find
+from simulator.scenarios.order import parse_order, reorder
+
+#: What is opened where a link names nothing.
+FIRST_SCENARIO = "lost_update"
+#: Quoted back to whoever opens a broken link; a link may be long.
+MAX_QUOTED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What is to be run and looked at."""
+
+    scenario: Scenario
+    variant: Variant
+    isolation: Isolation
+    schedule: Schedule
+    #: position of the transport, None for the end
+    step: int | None = None
+    #: loaded by this person and in no catalogue: a link cannot restore it
+    own: bool = False
+
+
+def read(parameters: Mapping[str, str]) -> tuple[Pick, tuple[str, ...]]:
+    """What the link asks for, and a sentence for each part of it that could not be followed."""
+    complaints: list[str] = []
+    scenario = _scenario(parameters.get("scenario"), complaints)
+    variant = _variant(scenario, parameters.get("variant"), complaints)
+    isolation = _isolation(scenario, parameters.get("level"), complaints)
+    schedule = _schedule(variant, parameters.get("order"), complaints)
+    step = _step(len(schedule.steps), parameters.get("step"), complaints)
+    return Pick(scenario, variant, isolation, schedule, step), tuple(complaints)
+
+
+def parameters(pick: Pick) -> dict[str, str]:
+    """The shortest query that `read` takes back to the same pick; empty for what opens by itself."""
+    default = pick.scenario.key == FIRST_SCENARIO
+    found: dict[str, str] = {}
+    if not default:
+        found["scenario"] = pick.scenario.key
+    if pick.variant.key != pick.scenario.variants[0].key:
+        found["variant"] = pick.variant.key
+    if pick.isolation is not first_level(pick.scenario):
+        found["level"] = pick.isolation.short
+    if pick.schedule != pick.variant.schedule:
+        found["order"] = " ".join(pick.schedule.steps)
+    if pick.step is not None:
+        found["step"] = str(pick.step + 1)
+    return found
+
+
+def query(parameters: Mapping[str, str]) -> str:
+    """`?scenario=write_skew&level=RR`, or nothing."""
+    return f"?{urlencode(parameters)}" if parameters else ""
+
+
+def first_level(scenario: Scenario) -> Isolation:
+    """The level that a scenario opens at: the server's default, where the scenario has it."""
+    default = Isolation.READ_COMMITTED
+    return default if default in scenario.levels else scenario.levels[0]
+
+
+def _scenario(key: str | None, complaints: list[str]) -> Scenario:
+    if key is not None:
+        try:
+            return find(key)
+        except ScenarioError as error:
+            complaints.append(str(error))
+    return find(FIRST_SCENARIO)
+
+
+def _variant(scenario: Scenario, key: str | None, complaints: list[str]) -> Variant:
+    if key is not None:
+        for variant in scenario.variants:
+            if variant.key == key:
+                return variant
+        complaints.append(
+            _("The link asks for variant “{key}”; this scenario has {known}.").format(
+                key=key[:MAX_QUOTED], known=", ".join(variant.key for variant in scenario.variants)
+            )
+        )
+    return scenario.variants[0]
+
+
+def _isolation(scenario: Scenario, text: str | None, complaints: list[str]) -> Isolation:
+    if text is not None:
+        for level in scenario.levels:
+            if text.upper().replace("-", " ").replace("_", " ") in (level.value, level.short):
+                return level
+        complaints.append(
+            _("The link asks for level “{text}”; this scenario is run at {known}.").format(
+                text=text[:MAX_QUOTED], known=", ".join(level.short for level in scenario.levels)
+            )
+        )
+    return first_level(scenario)
+
+
+def _schedule(variant: Variant, text: str | None, complaints: list[str]) -> Schedule:
+    if text is not None:
+        try:
+            return reorder(variant, parse_order(text))
+        except ScenarioError as error:
+            complaints.append(str(error))
+    return variant.schedule
+
+
+def _step(steps: int, text: str | None, complaints: list[str]) -> int | None:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= 1:
+        return int(text) - 1
+    complaints.append(
+        _("The link asks for step “{text}”; steps are counted from 1.").format(text=text[:MAX_QUOTED])
+    )
+    return None

@@ -1,0 +1,43 @@
+"""A scenario of one's own: uploaded or typed, checked, and then treated like those of the catalogue."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from simulator.errors import ScenarioError
+from simulator.i18n import gettext as _
+from simulator.scenarios.loader import load
+from simulator.scenarios.schema import MAX_FILE_BYTES
+from simulator.ui import picker
+
+
+def show(example: str) -> None:
+    """Upload or text area; `example` is where the typing starts."""
+    st.markdown(_("Upload a scenario file, or change the one below, and run it on this server."))
+    upload, text = st.columns([2, 3])
+    with upload:
+        file = st.file_uploader(_("Scenario file (TOML)"), type="toml", max_upload_size=1, key="own_file")
+        if file is not None and st.button(_("Run the file"), type="primary", key="own_run_file"):
+            _open(_decoded(file.getvalue()), file.name)
+    with text:
+        typed = st.text_area(
+            _("Scenario"), example, height=360, max_chars=MAX_FILE_BYTES, key="own_text", label_visibility="collapsed"
+        )
+        if st.button(_("Run this text"), key="own_run_text"):
+            _open(typed, _("your text"))
+
+
+def _decoded(data: bytes) -> str:
+    """Bytes that are no UTF-8 become characters that the loader refuses with their place."""
+    return data[: MAX_FILE_BYTES + 1].decode("utf-8", errors="surrogateescape")
+
+
+def _open(text: str, name: str) -> None:
+    try:
+        scenario = load(text, name)
+    except ScenarioError as error:
+        st.error(str(error), icon="📄")
+        return
+    st.session_state["own"] = scenario
+    picker.open_scenario(scenario, own=True)
+    st.rerun(scope="app")

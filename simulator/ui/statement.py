@@ -1,0 +1,62 @@
+"""One statement: its SQL with the values that were bound, and what the server answered."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from simulator.figures.labels import cell
+from simulator.figures.palette import session_colors
+from simulator.figures.score_info import Mark, Status
+from simulator.history import StatementFailed, StatementFinished, StepBlocked
+from simulator.i18n import gettext as _
+from simulator.run import RunResult
+
+#: More rows than this are counted and not shown.
+MAX_ROWS = 12
+
+
+def show(result: RunResult, mark: Mark) -> None:
+    """SQL on the left, answer on the right."""
+    color = session_colors(result.history.sessions)[mark.session]
+    sent, answer = st.columns([3, 2])
+    with sent:
+        st.html(f'<div class="tx-who" style="border-color:{color}">{escape(mark.transaction)} · {escape(mark.step)}</div>')
+        st.code(mark.sql or mark.label, language="sql", wrap_lines=True)
+    with answer:
+        st.html(f'<div class="tx-answer">{"".join(_answer(result, mark))}</div>')
+
+
+def _answer(result: RunResult, mark: Mark) -> list[str]:
+    """What came back, in the order in which it came, as HTML."""
+    if mark.status is Status.SKIPPED:
+        return [_line("—", mark.detail)]
+    lines: list[str] = []
+    for event in result.history.of_step(mark.step):
+        if event.transaction not in (None, mark.transaction):
+            continue
+        if isinstance(event, StepBlocked):
+            text = _("waits for {sessions}: {lock}").format(sessions=", ".join(event.by) or "?", lock=event.lock)
+            lines.append(_line("⏳", text + (f" ({_('inferred')})" if event.inferred else "")))
+        elif isinstance(event, StatementFailed):
+            lines.append(_line("✕", f"{event.sqlstate} {event.message}", "tx-red"))
+            lines += [_line("", text) for text in (event.detail, event.hint) if text]
+        elif isinstance(event, StatementFinished):
+            lines.append(_rows(event) if event.columns else _line("→", event.tag))
+    return lines
+
+
+def _line(symbol: str, text: str, css: str = "") -> str:
+    return f'<div class="tx-line {css}"><span>{symbol}</span><span>{escape(text)}</span></div>'
+
+
+def _rows(event: StatementFinished) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in event.columns)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell(value))}</td>' for value in row)}</tr>" for row in event.rows[:MAX_ROWS]
+    )
+    left = len(event.rows) - MAX_ROWS
+    more = _line("…", _("{n} more rows").format(n=left)) if left > 0 else ""
+    none = _line("∅", _("no rows")) if not event.rows else ""
+    return f'<table class="tx-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{none}'

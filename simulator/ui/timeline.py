@@ -1,0 +1,41 @@
+"""The score with its transport, and what the statement at the current step sent and got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import streamlit as st
+
+from simulator.figures.score import Axis, plot_score, score_info
+from simulator.i18n import N_
+from simulator.i18n import gettext as _
+from simulator.run import RunResult
+from simulator.ui import address, link, picker, statement
+from simulator.ui.language import fragment
+from simulator.ui.link import Pick
+from simulator.ui.score_view import score_view
+
+AXES: Mapping[Axis, str] = MappingProxyType({Axis.STEPS: N_("Steps"), Axis.TIME: N_("Milliseconds")})
+
+
+@fragment
+def show(pick: Pick, result: RunResult) -> None:
+    """The hero of every lab: stepping through it reruns this block alone."""
+    axis = Axis(st.session_state.get("axis") or Axis.STEPS)
+    info = score_info(result.history, result.schedule, result.verdict)
+    last = len(info.marks) - 1
+    step = score_view(
+        plot_score(info, axis), info.marks, key="score", step=last if pick.step is None else min(pick.step, last)
+    )
+    below, axes = st.columns([4, 1], vertical_alignment="top")
+    with below:
+        statement.show(result, info.marks[step])
+    with axes:
+        st.segmented_control(
+            _("Time axis"), list(AXES), key="axis", default=Axis.STEPS, required=True,
+            format_func=lambda one: _(AXES[one]),
+        )  # fmt: skip
+    shown = None if step == last else step
+    picker.stand_at(shown)
+    address.follow({} if pick.own else link.parameters(picker.current()))
