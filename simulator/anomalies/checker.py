@@ -50,7 +50,7 @@ def judge(observations: Observations) -> Verdict:
         named = _named(_cycles(graph, between, observations), observations)
         worst_first = sorted((*dirty, *named), key=lambda anomaly: _SEVERITY[anomaly.name])
         return Verdict(found, tuple(worst_first))
-    return Verdict(found, dirty, order)
+    return Verdict(found, dirty, None if dirty else order)
 
 
 def _dirty_reads(observations: Observations) -> Iterator[Anomaly]:

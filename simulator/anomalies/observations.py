@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.anomalies.pending import Pending
 from simulator.anomalies.reads import Reader
 from simulator.anomalies.statements import refuse_unsupported, transactions
 from simulator.anomalies.states import NoVerdictError, States
@@ -23,7 +24,10 @@ def observe(history: History) -> Observations:
         committed[number] = began[commit.transaction]
     writes = {number: place_writes(transaction, states, number) for number, transaction in committed.items()}
     orders = Orders(states, writes)
-    readers = [Reader(transaction, writes[number], states, orders) for number, transaction in committed.items()]
+    pending = Pending(began, history)
+    readers = [
+        Reader(transaction, writes[number], states, orders, pending) for number, transaction in committed.items()
+    ]
     for reader in readers:
         reader.read_all()
     return Observations(

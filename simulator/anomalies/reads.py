@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from simulator.anomalies.access import Kind
+from simulator.anomalies.pending import Pending
 from simulator.anomalies.statements import Statement, Transaction, View
 from simulator.anomalies.states import NoVerdictError, States
 from simulator.anomalies.versions import Change, Item, PredicateRead, Read
@@ -38,7 +39,10 @@ class Chosen:
 class Reader:
     """Recovers the reads of one committed transaction. Raises NoVerdictError."""
 
-    def __init__(self, transaction: Transaction, writes: Writes, states: States, orders: Orders) -> None:
+    def __init__(
+        self, transaction: Transaction, writes: Writes, states: States, orders: Orders, pending: Pending
+    ) -> None:
+        self._pending = pending
         self._transaction = transaction
         self._writes = writes
         self._states = states
@@ -61,7 +65,9 @@ class Reader:
         if statement.access.skips_locked:
             self._note_reads(statement, view, _returned_keys(statement, table, chosen))
             return
-        _verify(statement, table, view, chosen, self._states)
+        if not _verified(statement, table, view, chosen, self._states):
+            self._note_dirty(statement, table, view, chosen)
+            return
         reads_rows = statement.access.kind is Kind.READ or statement.access.reads_values
         if reads_rows:
             self._note_reads(statement, view, chosen.taken)
@@ -85,6 +91,25 @@ class Reader:
             if item.key in keys:
                 version = self._orders.in_state(item, view.taken)
                 self.reads.append(Read(self._transaction.name, statement.step, version, columns))
+
+    def _note_dirty(self, statement: Statement, table: TableState, view: View, chosen: Chosen) -> None:
+        """The rows are not those of the committed state: see whether they are another transaction's pending ones."""
+        if statement.access.kind is not Kind.READ or statement.access.aggregate or chosen.own or chosen.dropped:
+            raise UnexplainedError(statement)
+        rows = _keyed_rows(statement, table, chosen)
+        places = _places(statement, table)
+        for key in chosen.taken | frozenset(rows):
+            item = Item(table.table, key)
+            committed = self._states.row(item, view.taken) if key in chosen.taken else None
+            expected = tuple(committed.values[place] for place in places) if committed else None
+            if rows.get(key) == expected:
+                self._note_reads(statement, view, frozenset((key,)))
+                continue
+            columns = tuple(table.columns[place] for place in places)
+            version = self._pending.version(item, columns, rows.get(key), statement, self._states, self._orders)
+            if version is None:
+                raise UnexplainedError(statement)
+            self.reads.append(Read(self._transaction.name, statement.step, version, columns))
 
     def _note_predicate(self, statement: Statement, view: View, chosen: Chosen, read: frozenset[Row]) -> None:
         table = statement.access.table
@@ -124,36 +149,43 @@ def _reads(statement: Statement) -> bool:
     return kind in (Kind.READ, Kind.UPDATE, Kind.DELETE) or statement.access.on_conflict
 
 
-def _verify(statement: Statement, table: TableState, view: View, chosen: Chosen, states: States) -> None:
+def _verified(statement: Statement, table: TableState, view: View, chosen: Chosen, states: States) -> bool:
+    """Whether the session got what the assumed state says."""
     if statement.access.kind is not Kind.READ:
         # An UPDATE that waited, or that meets rows of its own transaction, may count others.
         counts = statement.access.kind in (Kind.UPDATE, Kind.DELETE) and statement.count is not None
-        if counts and not statement.waits and not chosen.own and statement.count != len(chosen.taken):
-            raise UnexplainedError(statement)
-    elif statement.access.aggregate:
-        _verify_answer(statement, view, chosen, states)
-    else:
-        rows = states[view.taken].rows[table.table]
-        places = _places(statement, table)
-        expected = Counter(tuple(rows[key].values[place] for place in places) for key in chosen.taken)
-        surplus = Counter(statement.rows)
-        surplus.subtract(expected)
-        if any(number < 0 for number in surplus.values()) or surplus.total() > len(chosen.own):
-            raise UnexplainedError(statement)
+        return not counts or bool(statement.waits or chosen.own) or statement.count == len(chosen.taken)
+    if statement.access.aggregate:
+        return bool(chosen.own) or _answered(statement, view, states)
+    rows = states[view.taken].rows[table.table]
+    places = _places(statement, table)
+    expected = Counter(tuple(rows[key].values[place] for place in places) for key in chosen.taken)
+    surplus = Counter(statement.rows)
+    surplus.subtract(expected)
+    return min(surplus.values(), default=0) >= 0 and surplus.total() <= len(chosen.own)
 
 
-def _verify_answer(statement: Statement, view: View, chosen: Chosen, states: States) -> None:
+def _answered(statement: Statement, view: View, states: States) -> bool:
     """A computed result is compared with the observer's answer to the same question."""
-    if chosen.own:
-        return
     answers = [states[number].answers.get(statement.select) for number in dict.fromkeys((view.taken, view.chosen))]
     known = [Counter(answer) for answer in answers if answer is not None]
     if not known:
         raise NoVerdictError(
             N_("The result of {step} could not be verified: the observer was not asked the same."), step=statement.step
         )
-    if Counter(statement.rows) not in known:
-        raise UnexplainedError(statement)
+    return Counter(statement.rows) in known
+
+
+def _keyed_rows(statement: Statement, table: TableState, chosen: Chosen) -> dict[Row, Row]:
+    """The result's rows by primary key. Raises UnexplainedError where they cannot be told from one another."""
+    places = _places(statement, table)
+    wanted = [table.columns.index(name) for name in table.key_columns]
+    rows = statement.rows or ()
+    if set(wanted) <= set(places):
+        return {tuple(row[places.index(place)] for place in wanted): row for row in rows}
+    if len(rows) == 1 and len(chosen.taken) == 1:
+        return {next(iter(chosen.taken)): rows[0]}
+    raise UnexplainedError(statement)
 
 
 def _places(statement: Statement, table: TableState) -> list[int]:
@@ -171,14 +203,12 @@ def _places(statement: Statement, table: TableState) -> list[int]:
 
 def _returned_keys(statement: Statement, table: TableState, chosen: Chosen) -> frozenset[Row]:
     """Keys of the rows that a SELECT ... SKIP LOCKED returned; it promises no others."""
-    places = _places(statement, table)
-    wanted = [table.columns.index(name) for name in table.key_columns]
-    if not set(wanted) <= set(places):
+    if "*" not in statement.access.columns and not set(table.key_columns) <= set(statement.access.columns):
         raise NoVerdictError(
             N_("{step} skips locked rows; select the primary key too, so that its rows can be recognised."),
             step=statement.step,
         )
-    keys = frozenset(tuple(row[places.index(place)] for place in wanted) for row in statement.rows or ())
+    keys = frozenset(_keyed_rows(statement, table, chosen))
     if not keys <= chosen.taken | chosen.own:
         raise UnexplainedError(statement)
     return keys - chosen.own

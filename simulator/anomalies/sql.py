@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sqlglot
@@ -75,20 +76,49 @@ def _literal(value: Scalar) -> exp.Expr:
     return exp.Paren(this=literal) if isinstance(literal, exp.Neg) else literal
 
 
-def constant(sql: str, parameters: tuple[tuple[str, Scalar], ...] = ()) -> Scalar:
-    """The value of a literal or parameter; None where the SQL is anything else (or NULL)."""
+class UnknownValueError(Exception):
+    """The expression is more than arithmetic on columns and literals."""
+
+
+def evaluate(sql: str, row: Mapping[str, Scalar], parameters: tuple[tuple[str, Scalar], ...] = ()) -> Scalar:
+    """The value of simple arithmetic on a row's columns, literals and parameters. Raises UnknownValueError."""
     try:
-        node = parsed(bind(sql, dict(parameters))).unnest()
-    except (KeyError, SqlglotError):
-        return None
-    sign = 1
-    if isinstance(node, exp.Neg):
-        node, sign = node.this, -1
-    if isinstance(node, exp.Boolean):
-        return bool(node.this)
-    if not isinstance(node, exp.Literal):
-        return None
-    if node.is_string:
-        return str(node.this)
-    number = float(node.this)
-    return sign * (int(node.this) if number.is_integer() and node.this.isdecimal() else number)
+        return _value(parsed(bind(sql, dict(parameters))), row)
+    except (KeyError, TypeError, SqlglotError):
+        raise UnknownValueError(sql) from None
+
+
+def _value(node: exp.Expr, row: Mapping[str, Scalar]) -> Scalar:
+    match node:
+        case exp.Paren():
+            return _value(node.this, row)
+        case exp.Null():
+            return None
+        case exp.Boolean():
+            return bool(node.this)
+        case exp.Literal() if node.is_string:
+            return str(node.this)
+        case exp.Literal():
+            return int(node.this) if node.is_int else float(node.this)
+        case exp.Column():
+            return row[node.name]
+        case exp.Neg():
+            return -_number(node.this, row)
+    if type(node) in _ARITHMETIC:
+        return _ARITHMETIC[type(node)](_number(node.this, row), _number(node.expression, row))
+    raise UnknownValueError(node.sql())
+
+
+_Number = int | float
+_ARITHMETIC: Mapping[type[exp.Expr], Callable[[_Number, _Number], _Number]] = {
+    exp.Add: operator.add,
+    exp.Sub: operator.sub,
+    exp.Mul: operator.mul,
+}
+
+
+def _number(node: exp.Expr, row: Mapping[str, Scalar]) -> _Number:
+    value = _value(node, row)
+    if not isinstance(value, int | float):
+        raise TypeError(value)
+    return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simulator.anomalies.access import Kind
-from simulator.anomalies.sql import constant
+from simulator.anomalies.sql import UnknownValueError, evaluate
 from simulator.anomalies.statements import Statement, Transaction
 from simulator.anomalies.states import Changed, NoVerdictError, States
 from simulator.anomalies.versions import SETUP, Item, Version
@@ -67,11 +67,12 @@ def _inserted(statement: Statement, change: Changed, states: States, writes: Wri
         return False
     places = states.table(change.item.table).key_columns
     for row in statement.access.assignments:
-        values = dict(row)
-        known = [constant(values[name], statement.parameters) if name in values else None for name in places]
-        if any(value is None for value in known):
+        try:
+            key = tuple(evaluate(dict(row)[name], {}, statement.parameters) for name in places)
+        except (KeyError, UnknownValueError):
+            # A default or an expression: the key is not known, so it is this row if no other statement wrote it.
             return change.item not in writes.first
-        if tuple(known) == change.item.key:
+        if key == change.item.key:
             return True
     return not statement.access.assignments and change.item not in writes.first
 
@@ -125,6 +126,10 @@ class Orders:
     def in_state(self, item: Item, number: int) -> Version:
         """The version that this state holds of an item that somebody changed."""
         return next(version for since, version in reversed(self._orders[item]) if since <= number)
+
+    def committed_by(self, item: Item, writer: str) -> list[Version]:
+        """The version of this item that the transaction committed, if it did."""
+        return [version for _, version in self._orders.get(item, ()) if version.writer == writer]
 
     def _version(self, item: Item, writer: str, row: RowVersion | None, first: str | None, last: str | None) -> Version:
         columns = self._states.table(item.table).columns
