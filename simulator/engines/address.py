@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
 import psycopg
@@ -149,9 +150,10 @@ def _check_scheme(scheme: str) -> None:
 def _normal(url: URL) -> URL:
     """As SQLAlchemy and libpq both read it: libpq also takes a password as an option and a folder as the host."""
     query = dict(url.query)
-    password = query.pop("password", None)
-    if isinstance(password, str):
-        url = url.set(password=password)
+    for option, part in (("password", "password"), ("dbname", "database"), ("user", "username")):
+        if isinstance(query.get(option), str):
+            changed: dict[str, Any] = {part: query.pop(option)}
+            url = url.set(**changed)
     if url.host and url.host.lower().startswith("%2f"):
         url = url.set(host=unquote(url.host))
     return url.set(drivername="postgresql+psycopg", query=query)
@@ -164,8 +166,11 @@ def _check_parts(address: Address) -> None:
         raise refusal(_("The port in DATABASE_URL is not between 1 and 65535"))
     try:
         pq.Conninfo.parse(address.conninfo.encode())
-    except (ArgumentError, psycopg.Error, UnicodeEncodeError, TypeError, ValueError):
-        raise refusal(_("DATABASE_URL has an option after the ? that PostgreSQL does not know")) from None
+        repeated = any(isinstance(value, tuple) for name, value in address.url.query.items() if name != "host")
+    except (ArgumentError, psycopg.Error, TypeError, ValueError):
+        repeated = True
+    if repeated:
+        raise refusal(_("DATABASE_URL has an option after the ? that PostgreSQL does not know, or has it twice"))
 
 
 def _default(name: str) -> str:

@@ -13,6 +13,7 @@ import pwd
 import secrets
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+
+import psutil
 
 from simulator.engines.failures import CLUSTER_FAILURES, explain
 from simulator.engines.postmaster import Postmaster
@@ -40,6 +43,7 @@ SYSTEM_USER = "embedded_postgres"
 #: bytes that the name of a Unix socket has room for on macOS, the least of all systems
 _SOCKET_NAME_BYTES = 103
 _START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _LOG_BYTES = 1_000_000
 
@@ -88,15 +92,20 @@ class Cluster:
         )
 
     def stop(self) -> None:
-        """Stop the server, if it runs. Raises EngineError."""
-        for mode in ("fast", "immediate"):
-            if Postmaster.find(self.data_dir) is None:
+        """Stop the server, if it runs: sessions are ended, and what they did not commit is rolled back.
+
+        Raises EngineError where it does not go.
+        """
+        for wanted in (signal.SIGINT, signal.SIGQUIT):  # PostgreSQL's fast and its immediate shutdown
+            running = Postmaster.find(self.data_dir)
+            if running is None:
                 return
-            stopped = self._run("pg_ctl", "-w", "-t", "20", "-m", mode, "stop")
-            if stopped.returncode == 0:
-                return
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                process = psutil.Process(running.pid)
+                process.send_signal(wanted)
+                process.wait(_STOP_SECONDS)
         if Postmaster.find(self.data_dir) is not None:
-            raise EngineError(explain(CLUSTER_FAILURES, stopped.stdout, place=self.data_dir))
+            raise EngineError(_("The server in {place} does not stop.").format(place=self.data_dir))
 
     def _exists(self) -> bool:
         try:

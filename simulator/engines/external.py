@@ -68,7 +68,8 @@ class ExternalServer:
 
 
 def _version(address: Address, number: int) -> str:
-    major, text = number // 10_000, f"{number // 10_000}.{number % 10_000}"
+    major = number // 10_000
+    text = f"{major}.{number % 10_000 if major >= 10 else number // 100 % 100}"
     if major < OLDEST:
         raise refusal(
             _("the server {place} is PostgreSQL {version}, and Txscope needs {oldest} or newer").format(
@@ -91,8 +92,8 @@ def _plain_role(address: Address, connection: psycopg.Connection) -> ThrowawayRo
         return ThrowawayRole.create(connection, address, superuser=facts.superuser)
     if not facts.may_create:
         raise refusal(
-            _("{role} may not create schemas in {place}: run GRANT CREATE ON DATABASE {database} TO {grantee}").format(
-                role=facts.role, place=address.place, database=quoted(facts.database), grantee=quoted(facts.role)
-            )
+            _(
+                "the role {role} may not create schemas in {place}: run GRANT CREATE ON DATABASE {database} TO {grantee}"
+            ).format(role=facts.role, place=address.place, database=quoted(facts.database), grantee=quoted(facts.role))
         )
     return None

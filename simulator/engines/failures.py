@@ -83,7 +83,7 @@ CONNECT_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         r"timeout expired|timed out",
-        N_("{host}, port {port} does not answer within {seconds} seconds (DATABASE_URL names {place})"),
+        N_("what is at {host}, port {port} does not answer within {seconds} seconds (DATABASE_URL names {place})"),
     ),
     Failure(
         r"No route to host|Network is unreachable|Host is down",
@@ -156,6 +156,10 @@ CONNECT_FAILURES: tuple[Failure, ...] = (
     Failure(
         r"server closed the connection unexpectedly|Connection reset|Broken pipe|connection aborted",
         N_("what answers at {host}, port {port} hangs up; it may not be PostgreSQL (DATABASE_URL names {place})"),
+    ),
+    Failure(
+        r"SSL error|SSL SYSCALL|unexpected eof while reading|wrong version number",
+        N_("TLS with {host}, port {port} fails ({report}); it may not be PostgreSQL (DATABASE_URL names {place})"),
     ),
     Failure(
         r"^.*(invalid|bad) .*(value|option)",

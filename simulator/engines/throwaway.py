@@ -71,7 +71,11 @@ class ThrowawayRole:
         self.keeper.execute(
             compose("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO {name}", database=database, name=name)
         )
-        for setting, value in ROLE_SETTINGS.items() if superuser else ():
+        if not superuser:
+            # Who made the role may not yet drop what it owns.
+            self.keeper.execute(compose("GRANT {name} TO CURRENT_USER", name=name))
+            return
+        for setting, value in ROLE_SETTINGS.items():
             self.keeper.execute(
                 compose(
                     "ALTER ROLE {name} SET {setting} = {value}",
