@@ -67,6 +67,7 @@ def _write_read(read: Read, previous: Mapping[tuple[Item, str], Version]) -> Dep
         after=version.value(column) if column else None,
         source_step=version.last_step,
         target_step=read.step,
+        table=version.item.table,
         created=inserted,
     )
     return Dependency(version.writer, read.transaction, DependencyKind.WR, evidence)
@@ -107,6 +108,7 @@ def _evidence(
         after.value(column) if column else None,
         source_step,
         target_step,
+        table=after.item.table,
         created=not before.exists,
         deleted=not after.exists,
     )
@@ -123,6 +125,7 @@ def _predicate_evidence(
         change.after.value(column) if column else None,
         source_step,
         target_step,
+        table=change.after.item.table,
         row=str(change.after.item),
         created=not change.before.exists,
         deleted=not change.after.exists,

@@ -52,12 +52,6 @@ def bind(sql: str, parameters: Mapping[str, Scalar]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def parameter_names(sql: str) -> tuple[str, ...]:
-    """The `:name`s of a condition or query, each once, in their order."""
-    return tuple(dict.fromkeys(node.name for node in parsed(sql).find_all(exp.Placeholder)))
-
-
-@lru_cache(maxsize=1024)
 def parsed(sql: str) -> exp.Expr:
     """The tree of a condition or query; never to be changed."""
     return sqlglot.parse_one(sql, dialect="postgres")
