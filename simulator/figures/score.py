@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from simulator.figures import score_notes
 from simulator.figures.labels import cut, markup
 from simulator.figures.palette import GREY, WAIT_PATTERN, faded, session_colors, text_on
-from simulator.figures.score_info import HEAD, Arrow, Axis, Mark, Place, Range, ScoreInfo, Span, Status, Wait
+from simulator.figures.score_info import HEAD, Arrow, Axis, Mark, Place, Range, ScoreInfo, Span, Status, Wait, inset
 from simulator.figures.score_reader import score_info
 from simulator.i18n import gettext as _
 
@@ -35,8 +35,6 @@ LANE_HEIGHT, TOP, BOTTOM = 118, 10, 34
 FONT_SIZE = 16
 #: Share of a lane's height.
 BAR, BAND = 2 * score_notes.BAR_EDGE, 2 * score_notes.BAND_EDGE
-#: What is left free on either side of a statement on the step axis, so that neighbours do not run together.
-GAP = 0.02
 #: Characters of a label that a place on the step axis has room for, where nobody measures (a stored figure).
 COLUMNS = 15
 
@@ -128,7 +126,7 @@ def _skipped(mark: Mark, axis: Axis) -> _Piece:
 
 
 def _bars(pieces: Sequence[_Piece], axis: Axis, **looks: Any) -> go.Bar:
-    ranges = [_inset(piece, axis) for piece in pieces]
+    ranges = [inset(piece.where, piece.mark.place, axis) for piece in pieces]
     durations = [piece.mark.place.ms.end - piece.mark.place.ms.start for piece in pieces]
     return go.Bar(
         orientation="h",
@@ -149,15 +147,6 @@ def _bars(pieces: Sequence[_Piece], axis: Axis, **looks: Any) -> go.Bar:
         hovertemplate="%{hovertext}<br>%{customdata[3]:.2f} ms<extra></extra>",
         **looks,
     )
-
-
-def _inset(piece: _Piece, axis: Axis) -> Range:
-    """The part's place, a little shorter where it begins or ends its statement."""
-    start, end = piece.where
-    if axis is Axis.TIME:
-        return piece.where
-    whole = piece.mark.place.steps
-    return Range(start + GAP * (start == whole.start), end - GAP * (end == whole.end))
 
 
 def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:

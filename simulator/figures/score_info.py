@@ -15,6 +15,9 @@ from simulator.model import Isolation
 #: On the step axis a wait is drawn from here on: before it there is room for the statement's own label.
 HEAD = 0.7
 
+#: What is left free on either side of a statement on the step axis, so that neighbours do not run together.
+GAP = 0.02
+
 
 class Axis(StrEnum):
     """What the figure's x axis counts."""
@@ -132,3 +135,10 @@ class ScoreInfo(NamedTuple):
     #: name of the first anomaly, and the mark at which its cycle closed
     anomaly: str | None
     closing: int | None
+
+
+def inset(part: Range, whole: Place, axis: Axis) -> Range:
+    """A part of a statement as it is drawn: on the step axis a little shorter where it begins or ends the statement."""
+    if axis is Axis.TIME:
+        return part
+    return Range(part.start + GAP * (part.start == whole.steps.start), part.end - GAP * (part.end == whole.steps.end))

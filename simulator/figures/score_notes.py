@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from simulator.figures.labels import cut, markup
 from simulator.figures.palette import GREY, RED, session_colors, text_on
-from simulator.figures.score_info import Axis, Mark, Range, ScoreInfo, Status
+from simulator.figures.score_info import Axis, Mark, Range, ScoreInfo, Status, inset
 from simulator.i18n import gettext as _
 
 #: Half a bar, and half the band of a transaction behind it, in lanes; pills sit on the edge of the band.
@@ -39,7 +39,7 @@ def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
     """Shapes: red around the statements of the cycle from the moment it closed, dashes around skipped steps."""
     refs = {"xref": "x", "yref": f"y{suffix}", "type": "rect"}
     for mark in info.marks:
-        where = mark.place.on(axis)
+        where = inset(mark.place.on(axis), mark.place, axis)
         box = {**refs, "x0": where.start, "x1": where.end, "y0": mark.lane - BAR_EDGE, "y1": mark.lane + BAR_EDGE}
         if mark.in_cycle:
             since = max(mark.position, info.closing if info.closing is not None else mark.position)

@@ -80,6 +80,7 @@ def transport_labels() -> dict[str, str]:
         "next": _("Next step (→)"),
         "last": _("Last step (End)"),
         "speed": _("Speed"),
+        "reset": _("Show everything (double click)"),
         "unavailable": _("The timeline needs its script, and this server did not deliver it. Reload the page."),
     }
 

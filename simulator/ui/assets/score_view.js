@@ -98,7 +98,7 @@ class ScoreView {
     this.fit(traces, layout, kept, width, look)
     this.keptRevision = layout.uirevision
     this.plotly
-      .react(this.chart, traces, layout, { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false })
+      .react(this.chart, traces, layout, { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false })
       .then(() => this.listen())
   }
 
@@ -168,13 +168,18 @@ class ScoreView {
       this.listening = true
       this.chart.on("plotly_afterplot", () => this.show())
       this.chart.on("plotly_relayouting", () => this.place())
-      this.chart.on("plotly_relayout", () => {
-        const range = this.chart._fullLayout.xaxis.range
-        if (this.signature(range, this.chart._fullLayout.width) !== this.sized) this.draw()
-      })
+      this.chart.on("plotly_relayout", () => this.refit())
       this.chart.on("plotly_click", event => this.click(event.points[0]))
     }
-    this.show()
+    if (!this.refit()) this.show()
+  }
+
+  /** Labels were fitted to a range that is no longer shown: draw again. */
+  refit() {
+    const full = this.chart._fullLayout
+    const stale = this.signature(full.xaxis.range, full.width) !== this.sized
+    if (stale) this.draw()
+    return stale
   }
 
   /** Everything that depends on the step, by style alone: nothing is drawn again. */
@@ -204,7 +209,8 @@ class ScoreView {
     }
     const axis = full.xaxis
     const last = this.step === this.marks.length - 1
-    const at = Math.max(0, Math.min(axis._length, axis.d2p(mark.until)))
+    const exact = axis.d2p(mark.until)
+    const at = Math.max(0, Math.min(axis._length, exact))
     const top = full._size.t
     const height = full._size.h
     Object.assign(this.future.style, {
@@ -216,10 +222,17 @@ class ScoreView {
     Object.assign(this.head.style, {
       transform: `translate(${axis._offset + at - 1.5}px, ${top}px)`,
       height: `${height}px`,
-      display: last ? "none" : "",
+      display: last || Math.abs(exact - at) > 2 ? "none" : "",
     })
+    this.root.querySelector("[data-act=reset]").hidden = !this.zoomed(axis)
     this.nameLanes(full)
     this.follow(axis._offset + at)
+  }
+
+  zoomed(axis) {
+    const [start, end] = this.figure.layout.xaxis.range
+    const slack = 1e-6 * (end - start)
+    return Math.abs(axis.range[0] - start) > slack || Math.abs(axis.range[1] - end) > slack
   }
 
   /** Names of the lanes stay at the left when the chart scrolls. */
@@ -273,6 +286,7 @@ class ScoreView {
   act(name) {
     const last = this.marks.length - 1
     if (name === "play") return this.timer ? this.pause() : this.play()
+    if (name === "reset") return this.plotly.relayout(this.chart, { "xaxis.range": this.figure.layout.xaxis.range })
     this.pause()
     const goals = { first: 0, previous: this.step - 1, next: this.step + 1, last }
     if (name in goals) this.go(goals[name])
