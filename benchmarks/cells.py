@@ -80,11 +80,14 @@ def _blocked_delays(engine: Engine, repeats: int) -> list[float]:
         blocks = original(self, sessions)
         now = time.time()
         for block in blocks.values():
-            if block.since not in seen:
-                seen.add(block.since)
-                delays.append((now - _epoch(block)) * 1000)
+            # The server writes waitstart a moment after the wait began: the first look may find it empty.
+            first_looks.setdefault(self.label, now)
+            if block.since and self.label not in seen:
+                seen.add(self.label)
+                delays.append((first_looks[self.label] - _epoch(block)) * 1000)
         return blocks
 
+    first_looks: dict[str, float] = {}
     seen: set[str] = set()
     PostgresRoom.blocks = timed  # type: ignore[method-assign]
     try:

@@ -10,18 +10,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from simulator.engines.base import Engine
+from simulator.engines.embedded import EmbeddedServer, default_data_dir
 from simulator.engines.start import open_engine
 
 
 @contextmanager
 def server() -> Iterator[Engine]:
     """A fresh embedded server in a temporary folder."""
+    with embedded() as (engine, _):
+        yield engine
+
+
+@contextmanager
+def embedded() -> Iterator[tuple[Engine, str]]:
+    """The same, with a superuser's conninfo for programs that bring their own connections."""
     with tempfile.TemporaryDirectory(prefix="tx") as folder:
-        engine = open_engine({"TXSCOPE_DATA": folder})
+        environ = {"TXSCOPE_DATA": folder}
+        engine = open_engine(environ)
+        share = EmbeddedServer.start(default_data_dir(environ))
         try:
-            yield engine
+            yield engine, share.admin_conninfo()
         finally:
             engine.close()
+            share.stop()
 
 
 def machine() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from benchmarks.measure import report, server
+from benchmarks.measure import embedded, report
 from simulator.model import Isolation
 from simulator.run import run_scenario
 from simulator.scenarios.loader import find
@@ -19,7 +19,7 @@ PAIRS = {
     ("lost_update", "naive"): ("lost_update", "naive"),
     ("lost_update", "atomic_update"): ("lost_update", "atomic"),
     ("lost_update", "for_update"): ("lost_update", "for_update"),
-    ("lost_update", "optimistic_version"): ("lost_update", "version_column"),
+    ("lost_update", "optimistic_version"): ("lost_update", "version"),
     ("write_skew", "naive"): ("write_skew", "naive"),
     ("write_skew", "for_update"): ("write_skew", "for_update"),
     ("phantom_booking", "naive"): ("double_booking", "naive"),
@@ -29,22 +29,22 @@ PAIRS = {
     ("wallet_overdraft", "naive"): ("wallet_overdraft", "naive"),
     ("wallet_overdraft", "guarded_update"): ("wallet_overdraft", "guarded"),
     ("wallet_overdraft", "check_constraint"): ("wallet_overdraft", "check"),
-    ("mpesa_callback", "naive"): ("payment_callback", "naive"),
-    ("mpesa_callback", "unique_constraint"): ("payment_callback", "unique"),
-    ("mpesa_callback", "on_conflict"): ("payment_callback", "on_conflict"),
+    ("mpesa_callback", "naive"): ("duplicate_callback", "naive"),
+    ("mpesa_callback", "unique_constraint"): ("duplicate_callback", "unique"),
+    ("mpesa_callback", "idempotent_insert"): ("duplicate_callback", "on_conflict"),
 }
 LEVELS = (Isolation.READ_COMMITTED, Isolation.REPEATABLE_READ, Isolation.SERIALIZABLE)
 
 
 def main(repeats: int = 10) -> bool:
     import isolab.scenarios
-    from isolab.engine import run_cell
+    from isolab.engine import preflight, run_cell
 
     theirs: list[float] = []
     ours: list[float] = []
     factors: list[float] = []
-    with server() as engine:
-        dsn = engine.admin_conninfo()
+    with embedded() as (engine, dsn):
+        preflight(dsn)  # its extension, btree_gist
         for _ in range(repeats):
             for (their_scenario, their_variant), (scenario_key, variant_key) in PAIRS.items():
                 rival = isolab.scenarios.get(their_scenario)

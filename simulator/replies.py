@@ -43,3 +43,5 @@ class Reply:
 
     results: tuple[ResultSet, ...]
     error: ServerError | None = None
+    #: the result of the statement that was sent before the step in the same round trip
+    before: ResultSet | None = None

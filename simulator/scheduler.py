@@ -148,23 +148,18 @@ class Scheduler:
         return tuple(lane for lane in self.lanes.values() if lane.connection.busy)
 
     def _send(self, lane: Lane, step: Step) -> None:
-        if not lane.began:
-            self._begin(lane, step)
-        if step.ends == "COMMIT" and lane.connection.in_transaction:
-            lane.xid = self._room.xid(lane.connection)
         lane.step = step
+        before = ""
+        if not lane.began:
+            isolation = lane.script.isolation or self._isolation
+            before = self._room.begin_sql(isolation)
+            lane.began = True
+            self._add_step(lane, TransactionBegan, isolation=isolation, attempt=lane.attempt)
+        elif step.ends == "COMMIT":
+            before = self._room.xid_sql
         parameters = {name: lane.saved[name] for name in names(step.sql) if name in lane.saved}
-        self._add(lane, StatementStarted, step=step.key, sql=step.sql, parameters=tuple(parameters.items()))
-        lane.connection.send(step.sql, parameters)
-
-    def _begin(self, lane: Lane, step: Step) -> None:
-        isolation = lane.script.isolation or self._isolation
-        lane.connection.send(self._room.begin_sql(isolation), {})
-        reply = lane.connection.finish()
-        if reply.error is not None:
-            raise RunError(f"{lane.name} could not begin: {reply.error.message}")
-        lane.began = True
-        self._add(lane, TransactionBegan, step=step.key, isolation=isolation, attempt=lane.attempt)
+        self._add_step(lane, StatementStarted, sql=step.sql, parameters=tuple(parameters.items()))
+        lane.connection.send(step.sql, parameters, before=before)
 
     def _settle(self) -> None:
         pause = FIRST_LOOK
@@ -249,6 +244,9 @@ class Scheduler:
             gave_up = reply.error is not None and reply.error.sqlstate in NOT_RELEASED
             self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.block))
             lane.block, lane.reported = None, False
+        if reply.before is not None and reply.before.columns:
+            xid = reply.before.rows[0][0]
+            lane.xid = None if xid is None else int(xid)
         if reply.error is not None:
             self._fail(lane, reply.error)
         else:

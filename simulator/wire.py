@@ -36,6 +36,7 @@ class WireSession:
         self._name = name
         self._connection = connection
         self._busy = False
+        self._leading = False
         self._results: list[pq.abc.PGresult] = []
         self._notices: list[Notice] = []
         connection.notice_handler = self._receive_notice
@@ -68,16 +69,24 @@ class WireSession:
         except OperationalError as error:
             raise RunError(f"{self._name} lost its connection: {error}") from None
 
-    def send(self, sql: str, parameters: Mapping[str, Scalar]) -> None:
-        """Send one step; a step with parameters must be a single statement. Raises RunError."""
+    def send(self, sql: str, parameters: Mapping[str, Scalar], *, before: str = "") -> None:
+        """Send one step; a step with parameters must be a single statement. Raises RunError.
+
+        `before` is one statement of ours that shares the step's round trip; its result is `Reply.before`.
+        """
         self._results = []
+        self._leading = bool(before)
         try:
+            if parameters and before:
+                self._connection.send_query(before.encode())
+                while (result := self._connection.get_result()) is not None:
+                    self._results.append(result)
             if parameters:
                 numbered, names = _numbered(sql)
                 values = [_encode(parameters[name]) for name in names]
                 self._connection.send_query_params(numbered, values)
             else:
-                self._connection.send_query(sql.encode())
+                self._connection.send_query(f"{before};{sql}".encode() if before else sql.encode())
         except OperationalError as error:
             raise RunError(f"{self._name} lost its connection: {_one_line(str(error))}") from None
         self._busy = True
@@ -120,7 +129,10 @@ class WireSession:
         failed = next((result for result in self._results if result.status in _FAILED), None)
         finished = tuple(result_set(result) for result in self._results if result.status not in _FAILED)
         self._results = []
-        return Reply(finished, None if failed is None else _server_error(failed))
+        error = None if failed is None else _server_error(failed)
+        if self._leading and finished:
+            return Reply(finished[1:], error, before=finished[0])
+        return Reply(finished, error)
 
     def _refuse_copy(self, status: int) -> None:
         if status == pq.ExecStatus.COPY_IN:

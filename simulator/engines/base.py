@@ -92,8 +92,8 @@ class SessionConnection(Protocol):
     def backend(self) -> int:
         """The server's number for this session (PostgreSQL: process id)."""
 
-    def send(self, sql: str, parameters: Mapping[str, Scalar]) -> None:
-        """Send one step. Raises RunError where the connection is gone."""
+    def send(self, sql: str, parameters: Mapping[str, Scalar], *, before: str = "") -> None:
+        """Send one step, and `before` it one statement of our own. Raises RunError where the connection is gone."""
 
     @property
     def usable(self) -> bool:
@@ -131,8 +131,9 @@ class Room(Protocol):
     def blocks(self, sessions: Collection[SessionConnection]) -> Mapping[str, Block]:
         """For each of these sessions that waits for a lock: why."""
 
-    def xid(self, session: SessionConnection) -> int | None:
-        """The session's transaction id if one is assigned; it must be idle and in a healthy transaction."""
+    @property
+    def xid_sql(self) -> str:
+        """A query for the id of the session's transaction, NULL where none is assigned; it reads no table."""
 
     def observe(self, probes: Probes) -> StateObservation:
         """The committed state, from the observer's own connection. Raises EngineError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simulator.engines.base import Block, Capabilities, Probes, ServerInfo, SessionConnection, StateObservation
 from simulator.errors import EngineError
@@ -49,20 +49,20 @@ class FakeSession:
         self._waits_for: int | None = None
         self._run: Callable[[], Reply | None] = lambda: None
         self._late = 0
+        self._before: ResultSet | None = None
         self._notices: list[Notice] = []
 
     @property
     def waits_for(self) -> FakeSession | None:
         return None if self._waits_for is None else self._store.holders.get(self._waits_for)
 
-    @property
-    def xid(self) -> int | None:
-        return self._xid
-
     def stall(self, polls: int) -> None:
         self._late = polls
 
-    def send(self, sql: str, parameters: Mapping[str, Scalar]) -> None:
+    def send(self, sql: str, parameters: Mapping[str, Scalar], *, before: str = "") -> None:
+        if before.startswith("BEGIN"):
+            self._execute(before)
+        self._before = ResultSet("SELECT 1", ("xid",), ((self._xid,),), 1) if before == FakeRoom.xid_sql else None
         for name, value in parameters.items():
             sql = sql.replace(f":{name}", str(value))
         self.busy = True
@@ -77,7 +77,8 @@ class FakeSession:
             self.busy, self.cancelled, self._waits_for = False, False, None
             if reply.error is not None:
                 self._release()
-        return reply
+            return replace(reply, before=self._before)
+        return None
 
     def finish(self) -> Reply:
         while (reply := self.poll()) is None:
@@ -167,6 +168,7 @@ class FakeRoom:
     """A `Room` of the fake."""
 
     label = "fake_run"
+    xid_sql = "SELECT xid"
 
     def __init__(self, rows: Mapping[int, int], leave: Callable[[], None]) -> None:
         self.store = FakeStore({key: (1, value) for key, value in rows.items()})
@@ -190,9 +192,6 @@ class FakeRoom:
             for session in blocked
             if (holder := session.waits_for) is not None
         }
-
-    def xid(self, session: SessionConnection) -> int | None:
-        return self.sessions[session.name].xid
 
     def observe(self, probes: Probes) -> StateObservation:
         rows = tuple(RowVersion((key,), xmin, (key, value)) for key, (xmin, value) in sorted(self.store.rows.items()))

@@ -6,6 +6,7 @@ import json
 import select
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import psycopg
 from psycopg import pq, sql
@@ -22,8 +23,11 @@ from simulator.wire import WireSession, result_set
 #: Rows of a table that are kept in a history; lab tables have a handful.
 MAX_TABLE_ROWS = 500
 
-#: table -> (columns, primary key), by the setup that made them: the same setup makes the same tables.
-TableLayouts = dict[tuple[str, ...], tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]]
+#: (table, columns, primary key) of each table
+TableLayout = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+
+#: Layouts by the setup that made them: the same setup makes the same tables.
+TableLayouts = dict[tuple[str, ...], TableLayout]
 
 
 class PostgresRoom:
@@ -41,9 +45,8 @@ class PostgresRoom:
         self._leave = leave
         self._observer = observer
         self._sessions: dict[str, tuple[WireSession, PoolProxiedConnection]] = {}
-        self._tables: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+        self._tables: TableLayout = ()
         self._blocks_prepared = False
-        self._observation: tuple[Probes, bytes] | None = None
         self._closed = False
 
     @classmethod
@@ -64,6 +67,8 @@ class PostgresRoom:
             room.close()
             raise
         return room
+
+    xid_sql = "SELECT pg_current_xact_id_if_assigned()"
 
     @property
     def label(self) -> str:
@@ -99,19 +104,9 @@ class PostgresRoom:
         found = result_set(execute_prepared(pgconn, b"blocks", [wanted.encode()]))
         return {names[int(str(row[0]))]: block for row in found.rows if (block := _block(row, names)) is not None}
 
-    def xid(self, session: SessionConnection) -> int | None:
-        session.send("SELECT pg_current_xact_id_if_assigned()", {})
-        reply = session.finish()
-        if reply.error is not None:
-            raise RunError(f"{session.name}: {reply.error.message}")
-        value = reply.results[0].rows[0][0]
-        return None if value is None else int(value)
-
     def observe(self, probes: Probes) -> StateObservation:
         """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""
-        if self._observation is None or self._observation[0] != probes:
-            self._observation = (probes, self._observation_sql(probes))
-        results = iter(execute(_pgconn(self._observer), self._observation[1])[1:-1])
+        results = iter(execute(_pgconn(self._observer), _observation_sql(self._tables, probes))[1:-1])
         tables = tuple(
             _table_state(table, columns, key, next(results)) for table, columns, key in self._tables
         )
@@ -158,16 +153,6 @@ class PostgresRoom:
                 for name, columns, key in found.rows
             )
         self._tables = layouts[setup]
-
-    def _observation_sql(self, probes: Probes) -> bytes:
-        layout = {table: (columns, key) for table, columns, key in self._tables}
-        parts = [b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
-        parts += [_table_sql(table, columns, key) for table, columns, key in self._tables]
-        for table, condition in probes.conditions:
-            columns, key = layout.get(table, ((), ()))
-            parts.append(_matches_sql(table, condition, key or columns))
-        parts += [text.encode() for text in probes.selects]
-        return b";\n".join([*parts, b"COMMIT"])
 
     def _drop(self) -> None:
         drop = compose("ROLLBACK; DROP SCHEMA IF EXISTS {schema} CASCADE", schema=sql.Identifier(self._label))
@@ -242,6 +227,18 @@ def _block(row: Row, names: Mapping[int, str]) -> Block | None:
 
 def _pids(value: object) -> list[int]:
     return [int(pid) for pid in str(value).strip("{}").split(",") if pid]
+
+
+@lru_cache(maxsize=512)
+def _observation_sql(tables: TableLayout, probes: Probes) -> bytes:
+    layout = {table: (columns, key) for table, columns, key in tables}
+    parts = [b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+    parts += [_table_sql(table, columns, key) for table, columns, key in tables]
+    for table, condition in probes.conditions:
+        columns, key = layout.get(table, ((), ()))
+        parts.append(_matches_sql(table, condition, key or columns))
+    parts += [text.encode() for text in probes.selects]
+    return b";\n".join([*parts, b"COMMIT"])
 
 
 def _table_sql(table: str, columns: tuple[str, ...], key: tuple[str, ...]) -> bytes:
