@@ -24,8 +24,6 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
-import psutil
-
 from simulator.engines.failures import CLUSTER_FAILURES, explain
 from simulator.engines.postmaster import Postmaster
 from simulator.errors import EngineError
@@ -100,12 +98,14 @@ class Cluster:
             running = Postmaster.find(self.data_dir)
             if running is None:
                 return
-            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                process = psutil.Process(running.pid)
-                process.send_signal(wanted)
-                process.wait(_STOP_SECONDS)
-        if Postmaster.find(self.data_dir) is not None:
-            raise EngineError(_("The server in {place} does not stop.").format(place=self.data_dir))
+            with suppress(ProcessLookupError):
+                os.kill(running.pid, wanted)
+            deadline = time.monotonic() + _STOP_SECONDS
+            while Postmaster.find(self.data_dir) is not None and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+        if Postmaster.find(self.data_dir) is None:
+            return
+        raise EngineError(_("The server in {place} does not stop.").format(place=self.data_dir))
 
     def _exists(self) -> bool:
         try:

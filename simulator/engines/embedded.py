@@ -86,7 +86,8 @@ class EmbeddedServer:
                 postmaster = cluster.start()
                 _prepare(postmaster)
             except BaseException:
-                _leave(cluster, membership)
+                with suppress(EngineError, OSError):
+                    _leave(cluster, membership)
                 raise
             return cls(cluster, membership, postmaster)
 

@@ -93,7 +93,8 @@ def _plain_role(address: Address, connection: psycopg.Connection) -> ThrowawayRo
     if not facts.may_create:
         raise refusal(
             _(
-                "the role {role} may not create schemas in {place}: run GRANT CREATE ON DATABASE {database} TO {grantee}"
+                "the role {role} may not create schemas in {place}; "
+                "run GRANT CREATE ON DATABASE {database} TO {grantee}"
             ).format(role=facts.role, place=address.place, database=quoted(facts.database), grantee=quoted(facts.role))
         )
     return None

@@ -46,7 +46,7 @@ CLUSTER_FAILURES: tuple[Failure, ...] = (
         N_("{place} is on a read-only disk; set TXSCOPE_DATA to a folder that you may write to."),
     ),
     Failure(
-        "Not a directory",
+        "Not a directory|File exists",
         N_("{place} is not a folder; set TXSCOPE_DATA to one that you may write to."),
     ),
     Failure(
@@ -62,12 +62,16 @@ CLUSTER_FAILURES: tuple[Failure, ...] = (
         N_("The data in {place} is of another PostgreSQL version; remove that folder, or set TXSCOPE_DATA."),
     ),
     Failure(
-        "Cannot allocate memory",
+        "PANIC:|incompatible with server|valid checkpoint record|is corrupted|invalid page|incorrect checksum|missing or invalid",
+        N_("The data in {place} is damaged ({report}); remove that folder: nothing in it is needed after a run."),
+    ),
+    Failure(
+        "Cannot allocate memory|could not map|could not create shared memory",
         N_("There is not enough memory to start the server in {place}; close other programs and try again."),
     ),
     Failure(
         "",
-        N_("The server in {place} did not start: {report}. Set TXSCOPE_DATA to a new folder, or DATABASE_URL."),
+        N_("The server in {place} did not start: {report}. Remove that folder, or set TXSCOPE_DATA to another one."),
     ),
 )
 

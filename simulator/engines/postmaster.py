@@ -32,7 +32,7 @@ class Postmaster:
         file = data_dir / "postmaster.pid"
         try:
             lines = [line.strip() for line in file.read_text(errors="replace").splitlines()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         pid = _number(lines[0]) if lines else 0
         if not _is_server(pid, data_dir):
