@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from simulator.ui import picker, predict, runs, timeline, verdict
+from simulator.ui import details, picker, predict, runs, timeline, verdict
 from simulator.ui.banner import problems
 
 pick = picker.pick()
@@ -16,4 +16,4 @@ with problems():
     predict.tell(guess, result)
     verdict.headline(result)
     timeline.show(pick, result)
-    verdict.reasons(result)
+    details.show(pick, result)

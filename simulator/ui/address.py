@@ -5,24 +5,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 import streamlit as st
 
 from simulator.ui import language, link
 
 _JS = """
-export default function({ data }) {
-  const url = new URL(window.location.href);
-  url.search = data.query;
-  if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
+export default function ({ data }) {
+  const url = new URL(window.location.href)
+  url.search = data.query
+  if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url)
 }
 """
-_component = st.components.v2.component("txscope.address", js=_JS)
 
 
-def follow(parameters: Mapping[str, str]) -> str:
-    """Make the address say this, and the language where it is not the browser's; the link as a whole."""
-    query = link.query({**parameters, **language.parameters()})
-    _component(key="address", data={"query": query}, height="content")
-    return f"{(st.context.url or '').partition('?')[0]}{query}"
+def follow(parameters: Mapping[str, str]) -> None:
+    """Make the address say this, and the language where it is not the browser's."""
+    _component()(key="address", data={"query": _query(parameters)})
+
+
+def link_to(parameters: Mapping[str, str]) -> str:
+    """The whole link, as somebody else can open it."""
+    return f"{(st.context.url or '').partition('?')[0]}{_query(parameters)}"
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    return link.query({**parameters, **language.parameters()})
+
+
+@lru_cache(maxsize=1)
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component("txscope_address", js=_JS)

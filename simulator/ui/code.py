@@ -8,18 +8,24 @@ from simulator.i18n import gettext as _
 from simulator.model import Scenario, Variant
 from simulator.ui.link import Pick
 
+LANGUAGES = ("SQLAlchemy", "SQL")
+
 
 def show(pick: Pick) -> None:
     """Two columns: what is picked, and what to compare it with."""
-    language = st.segmented_control(
-        _("Code"), ["sqlalchemy", "sql"], default="sqlalchemy", required=True, label_visibility="collapsed",
-        format_func={"sqlalchemy": "SQLAlchemy", "sql": "SQL"}.__getitem__, key="code_language",
-    )  # fmt: skip
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        language = st.segmented_control(
+            _("Code"), list(LANGUAGES), default=LANGUAGES[0], required=True, key="code_language",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    with right:
+        other = _other(pick.scenario, pick.variant)
     left, right = st.columns(2)
     with left:
         _variant(pick.variant, str(language))
     with right:
-        if other := _other(pick.scenario, pick.variant):
+        if other:
             _variant(other, str(language))
 
 
@@ -36,7 +42,7 @@ def sql_text(variant: Variant) -> str:
 def _variant(variant: Variant, language: str) -> None:
     kind = _("Fix") if variant.is_fix else _("Naive")
     st.markdown(f"**{kind}:** {_(variant.title)}")
-    if language == "sqlalchemy" and variant.sqlalchemy:
+    if language == LANGUAGES[0] and variant.sqlalchemy:
         st.code(variant.sqlalchemy, language="python", wrap_lines=True)
     else:
         st.code(sql_text(variant), language="sql", wrap_lines=True)

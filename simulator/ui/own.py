@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import streamlit as st
 
+from simulator import scenarios
 from simulator.errors import ScenarioError
 from simulator.i18n import gettext as _
 from simulator.scenarios.loader import load
 from simulator.scenarios.schema import MAX_FILE_BYTES
 from simulator.ui import picker
+from simulator.ui.link import FIRST_SCENARIO
 
 
-def show(example: str) -> None:
-    """Upload or text area; `example` is where the typing starts."""
+def show() -> None:
+    """Upload, or a text area that begins with a scenario of the catalogue."""
     st.markdown(_("Upload a scenario file, or change the one below, and run it on this server."))
     upload, text = st.columns([2, 3])
     with upload:
@@ -21,10 +25,15 @@ def show(example: str) -> None:
             _open(_decoded(file.getvalue()), file.name)
     with text:
         typed = st.text_area(
-            _("Scenario"), example, height=360, max_chars=MAX_FILE_BYTES, key="own_text", label_visibility="collapsed"
+            _("Scenario"), source(FIRST_SCENARIO), height=360, max_chars=MAX_FILE_BYTES, key="own_text", label_visibility="collapsed"
         )
         if st.button(_("Run this text"), key="own_run_text"):
             _open(typed, _("your text"))
+
+
+def source(key: str) -> str:
+    """The file of a scenario of the catalogue, as it stands there."""
+    return (resources.files(scenarios) / "catalogue" / f"{key}.toml").read_text("utf-8")
 
 
 def _decoded(data: bytes) -> str:

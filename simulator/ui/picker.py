@@ -23,7 +23,7 @@ def pick() -> Pick:
     _follow_link()
     now = current()
     _fill_in(now)
-    left, middle, right = st.columns([3, 4, 4], vertical_alignment="bottom")
+    left, middle, right = st.columns([5, 7, 9], vertical_alignment="bottom")
     with left:
         st.selectbox(_("Scenario"), _scenarios(), format_func=_scenario_label, key="scenario", on_change=_scenario_chosen)
     with middle:

@@ -27,11 +27,13 @@ GUESSES: Mapping[Outcome, str] = MappingProxyType(
 
 def ask(pick: Pick) -> tuple[Outcome | None, bool]:
     """Show the choices; the guess, and whether the answer may be shown."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(_("What will happen?"), width="content")
         chosen = st.segmented_control(
             _("What will happen?"),
             list(GUESSES),
             format_func=lambda outcome: _(GUESSES[outcome]),
+            label_visibility="collapsed",
             key=f"guess {pick.scenario.key} {pick.variant.key} {pick.isolation.short} {hash(pick.schedule.steps)}",
         )
         first = st.toggle(

@@ -18,14 +18,16 @@ MAX_ROWS = 12
 
 
 def show(result: RunResult, mark: Mark) -> None:
-    """SQL on the left, answer on the right."""
+    """SQL above, answer below."""
     color = session_colors(result.history.sessions)[mark.session]
-    sent, answer = st.columns([3, 2])
-    with sent:
-        st.html(f'<div class="tx-who" style="border-color:{color}">{escape(mark.transaction)} · {escape(mark.step)}</div>')
-        st.code(mark.sql or mark.label, language="sql", wrap_lines=True)
-    with answer:
-        st.html(f'<div class="tx-answer">{"".join(_answer(result, mark))}</div>')
+    st.html(f'<div class="tx-who" style="border-color:{color}">{escape(_who(mark))}</div>')
+    st.code(mark.sql or mark.label, language="sql", wrap_lines=True)
+    st.html(f'<div class="tx-answer">{"".join(_answer(result, mark))}</div>')
+
+
+def _who(mark: Mark) -> str:
+    """`T1.read`, and of a second attempt also `T1#2`."""
+    return f"{mark.step} ({mark.transaction})" if mark.attempt > 1 else mark.step
 
 
 def _answer(result: RunResult, mark: Mark) -> list[str]:

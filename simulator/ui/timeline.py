@@ -11,7 +11,7 @@ from simulator.figures.score import Axis, plot_score, score_info
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.run import RunResult
-from simulator.ui import address, link, picker, statement
+from simulator.ui import address, link, picker, runs, share, statement, verdict
 from simulator.ui.language import fragment
 from simulator.ui.link import Pick
 from simulator.ui.score_view import score_view
@@ -28,14 +28,21 @@ def show(pick: Pick, result: RunResult) -> None:
     step = score_view(
         plot_score(info, axis), info.marks, key="score", step=last if pick.step is None else min(pick.step, last)
     )
-    below, axes = st.columns([4, 1], vertical_alignment="top")
-    with below:
-        statement.show(result, info.marks[step])
-    with axes:
-        st.segmented_control(
-            _("Time axis"), list(AXES), key="axis", default=Axis.STEPS, required=True,
-            format_func=lambda one: _(AXES[one]),
-        )  # fmt: skip
     shown = None if step == last else step
     picker.stand_at(shown)
+    left, right = st.columns([1, 1], gap="medium")
+    with left:
+        statement.show(result, info.marks[step])
+    with right:
+        verdict.reasons(result)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            _("Time axis"), list(AXES), key="axis", default=Axis.STEPS, required=True,
+            format_func=lambda one: _(AXES[one]), label_visibility="collapsed",
+        )  # fmt: skip
+        if st.button(_("Run again"), icon="🔁"):
+            runs.again()
+            st.rerun(scope="app")
+        with st.popover(_("Share"), icon="🔗"):
+            share.show(pick, result)
     address.follow({} if pick.own else link.parameters(picker.current()))

@@ -7,57 +7,62 @@ from html import escape
 
 import streamlit as st
 
-from simulator.anomalies.explain import explain_verdict
+from simulator.anomalies.explain import explain_anomaly, explain_verdict
+from simulator.figures.cycle import cycle_dot, cycle_info
 from simulator.figures.palette import OUTCOMES, outcome_word
 from simulator.i18n import gettext as _
-from simulator.i18n import ngettext
 from simulator.model import Outcome
 from simulator.run import Abort, RunResult
 
 
 def headline(result: RunResult) -> None:
-    """The outcome as a banner that the last row can read."""
+    """The outcome as a banner that the last row can read: a sentence, and below it what it means."""
     style = OUTCOMES[result.outcome]
-    sentences = sentence(result)
+    first, *more = _lines(result)
+    below = "".join(f"<div>{escape(line)}</div>" for line in more)
     st.html(
-        f'<div class="tx-verdict" style="--tx-color:{style.color}">'
+        f'<div class="tx-verdict" style="--tx-color:{style.color}" data-outcome="{result.outcome.value}">'
         f'<span class="tx-symbol" aria-hidden="true">{style.symbol}</span>'
-        f"<div><strong>{escape(outcome_word(result.outcome))}</strong> {escape(sentences)}</div></div>"
+        f"<div><strong>{escape(outcome_word(result.outcome))}</strong> {escape(first)}{below}</div></div>"
     )
 
 
-def sentence(result: RunResult) -> str:
-    """What the run came to, in one sentence."""
+def reasons(result: RunResult) -> None:
+    """The cycle as a graph, and its edges in words; without one, what else ordered the transactions."""
+    graph = cycle_info(result.verdict, result.history.sessions)
+    if graph.edges:
+        st.graphviz_chart(cycle_dot(graph, dark=st.context.theme.type == "dark"), height=190)
+    lines = [line for anomaly in result.verdict.anomalies for line in explain_anomaly(anomaly)[1:]]
+    items = "".join(f"<li>{escape(line)}</li>" for line in dict.fromkeys(lines))
+    if items:
+        st.html(f'<ul class="tx-reasons">{items}</ul>')
+
+
+def _lines(result: RunResult) -> list[str]:
+    """What the run came to, then the rule, then each abort."""
+    lines = [_came_to(result), *_rule(result), *map(_abort, result.aborts)]
+    return [line for line in lines if line] or [""]
+
+
+def _came_to(result: RunResult) -> str:
     if result.reason:
         return result.reason
+    if result.outcome is Outcome.ANOMALY and not result.verdict.anomalies:
+        return _("The rule is broken, although no transaction saw anything wrong.")
     return next(iter(explain_verdict(result.verdict)), "")
 
 
-def reasons(result: RunResult) -> None:
-    """Edges, invariant, aborts and retries; then the cycle as a graph."""
-    lines = [*_invariant(result), *explain_verdict(result.verdict)[1:], *_aborts(result)]
-    st.html('<ul class="tx-reasons">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
-
-
-def _invariant(result: RunResult) -> Iterator[str]:
+def _rule(result: RunResult) -> Iterator[str]:
     rule = result.invariant
-    if rule is None:
+    if rule is None or result.impossible is not None:
         return
     title = _(rule.title)
     if rule.holds is None:
-        yield _("Could not be asked: {rule}.").format(rule=title)
-    elif rule.holds:
-        yield _("Holds: {rule}.").format(rule=title)
+        yield _("The rule could not be asked: {rule}").format(rule=title)
+    elif not rule.holds:
+        yield _("Broken: {rule}").format(rule=title)
     else:
-        yield _("Broken: {rule}.").format(rule=title)
-
-
-def _aborts(result: RunResult) -> Iterator[str]:
-    for abort in result.aborts:
-        yield _abort(abort)
-    if result.outcome is Outcome.RETRIED:
-        n = len(result.aborts)
-        yield ngettext("{n} retry, as an application should.", "{n} retries, as an application should.", n).format(n=n)
+        yield _("Holds: {rule}").format(rule=title)
 
 
 def _abort(abort: Abort) -> str:
