@@ -50,11 +50,6 @@ class Cycle:
         return len({edge.evidence.subject for edge in self.edges}) == 1
 
     @property
-    def one_table(self) -> bool:
-        """Every edge is about rows of one and the same table."""
-        return len({edge.evidence.table for edge in self.edges}) == 1
-
-    @property
     def on_predicate(self) -> bool:
         return any(edge.predicate for edge in self.rw)
 
@@ -118,8 +113,8 @@ PHENOMENA: tuple[Phenomenon, ...] = (
     Phenomenon(
         "PMP",
         N_("phantom"),
-        "Bailis et al. 2013, PMP; Berenson et al. 1995, P3",
-        lambda c: len(c.rw) == 1 and c.on_predicate and WR in c.kinds and c.one_table,
+        "Bailis et al. 2013, PMP; Berenson et al. 1995, P3; Adya et al. 2000, H_phantom",
+        lambda c: len(c.rw) == 1 and c.on_predicate and WR in c.kinds,
         ("P3", "G-single", "G2"),
     ),
     Phenomenon(

@@ -67,7 +67,6 @@ def _write_read(read: Read, previous: Mapping[tuple[Item, str], Version]) -> Dep
         after=version.value(column) if column else None,
         source_step=version.last_step,
         target_step=read.step,
-        table=version.item.table,
         created=inserted,
     )
     return Dependency(version.writer, read.transaction, DependencyKind.WR, evidence)
@@ -108,7 +107,6 @@ def _evidence(
         after.value(column) if column else None,
         source_step,
         target_step,
-        table=after.item.table,
         created=not before.exists,
         deleted=not after.exists,
     )
@@ -125,7 +123,6 @@ def _predicate_evidence(
         change.after.value(column) if column else None,
         source_step,
         target_step,
-        table=change.after.item.table,
         row=str(change.after.item),
         created=not change.before.exists,
         deleted=not change.after.exists,

@@ -187,6 +187,8 @@ def _reading(transaction: str, step: str, place: int, what: str) -> _Read:
     head, colon, rest = what.partition(":")
     if not (colon or head.strip()[:1].isupper()):
         return _Read(transaction, step, place, _names(what))
+    if not head.strip().isalnum():
+        raise ValueError(f"{head.strip()!r} is not the name of a predicate, such as P")
     matching, _, others = rest.partition("|")
     return _Read(transaction, step, place, _names(matching), head.strip(), _names(others))
 

@@ -35,8 +35,6 @@ class Evidence:
     #: step keys, where known
     source_step: str | None = None
     target_step: str | None = None
-    #: the table of that row
-    table: str = ""
     #: of a predicate: the row that came to match it (`entered`) or ceased to
     row: str | None = None
     entered: bool = False
