@@ -5,6 +5,7 @@ Messages are shown to people as they are: no password, no traceback, one or two 
 
 from __future__ import annotations
 
+
 class TxscopeError(Exception):
     """Base of every error that Txscope raises on purpose; `str(error)` can be shown on a page."""
 

@@ -230,4 +230,3 @@ def _scalar(value: object, _: object) -> Scalar:
     if value is None or isinstance(value, int | float | str | bool):
         return value
     raise ValueError(f"{value!r} is not a plain value")
-

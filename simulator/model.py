@@ -77,7 +77,8 @@ class Step:
     session: str
     #: one or more statements; `:name` stands for a value saved by an earlier step of this session
     sql: str
-    #: bind the first column of the first row (or, without rows, the number of rows affected) to this name
+    #: bind the first column of the first row (NULL without one; for a command that returns no rows: how many it
+    #: affected) to this name
     save: str | None = None
     #: a condition on saved values (`on_call >= 2`); the step is skipped where it is false
     when: str | None = None

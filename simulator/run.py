@@ -26,7 +26,7 @@ class Abort:
     #: None where the application gave up by itself (a conflict that it saw)
     sqlstate: str | None
     message: str
-    #: the later attempt that committed, if any
+    #: the later attempt that ended as the application wished, if any
     retried_as: str | None = None
 
 
@@ -204,7 +204,6 @@ class _Run:
             answers=seen.answers,
         )
 
-
     def _match_late_conditions(self) -> None:
         """Conditions with values that a step had read became known after some states had been seen."""
         if self._plan is None:
@@ -261,7 +260,8 @@ def _aborts(history: History) -> Iterator[Abort]:
     for event in ended:
         if event.outcome != "aborted":
             continue
-        later = (e for e in ended if e.session == event.session and e.seq > event.seq and e.outcome == "committed")
+        # A second attempt that the application rolls back, having read afresh, has ended as it wished too.
+        later = (e for e in ended if e.session == event.session and e.seq > event.seq and e.outcome != "aborted")
         again = next(later, None)
         failure = failures.get(event.transaction)
         yield Abort(

@@ -200,7 +200,8 @@ class Scheduler:
         patience = LAST_CHECK if self._capabilities.reports_deadlock_check else 2 * timeout
         now = time.monotonic()
         return all(
-            lane.reported or (lane.block is not None and not lane.block.deadlock_checked)
+            lane.reported
+            or (lane.block is not None and not lane.block.deadlock_checked)
             or now - lane.blocked_at > patience
             for lane in busy
         )

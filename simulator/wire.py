@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 
 from psycopg import pq
@@ -22,6 +23,9 @@ from simulator.replies import Notice, Reply, ResultSet, ServerError
 
 #: Rows of one result that are kept; what follows is counted and not stored.
 MAX_ROWS = 1000
+
+#: SQLSTATE of an error that libpq reports by itself.
+CONNECTION_FAILURE = "08006"
 
 _DIAGNOSTICS = pq.DiagnosticField
 _COPY = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
@@ -93,8 +97,10 @@ class WireSession:
 
     def poll(self) -> Reply | None:
         """The reply once the server is ready for the next statement; None before. Never waits."""
-        try:
+        with suppress(OperationalError):
+            # Where the server closed the connection, its last words may still be in the buffer.
             self._connection.consume_input()
+        try:
             while not self._connection.is_busy():
                 result = self._connection.get_result()
                 if result is None:
@@ -105,7 +111,7 @@ class WireSession:
                     self._results.append(result)
         except OperationalError as error:
             self._busy = False
-            return Reply((), ServerError("08006", _one_line(str(error))))
+            return Reply((), ServerError(CONNECTION_FAILURE, _one_line(str(error))))
         return None
 
     def finish(self) -> Reply:
@@ -170,9 +176,7 @@ def result_set(result: pq.abc.PGresult) -> ResultSet:
     columns = tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
     readers = [_READERS.get(result.ftype(i), _text) for i in range(result.nfields)]
     rows: tuple[Row, ...] = tuple(
-        tuple(
-            None if (value := result.get_value(row, i)) is None else read(value) for i, read in enumerate(readers)
-        )
+        tuple(None if (value := result.get_value(row, i)) is None else read(value) for i, read in enumerate(readers))
         for row in range(min(result.ntuples, MAX_ROWS))
     )
     tag = (result.command_status or b"").decode()
@@ -208,7 +212,7 @@ _READERS: Mapping[int, Callable[[bytes], Scalar]] = {
 
 def _server_error(result: pq.abc.PGresult) -> ServerError:
     return ServerError(
-        sqlstate=_field(result, _DIAGNOSTICS.SQLSTATE) or "08006",
+        sqlstate=_field(result, _DIAGNOSTICS.SQLSTATE) or CONNECTION_FAILURE,
         message=_field(result, _DIAGNOSTICS.MESSAGE_PRIMARY) or _one_line(result.get_error_message()),
         detail=_field(result, _DIAGNOSTICS.MESSAGE_DETAIL),
         hint=_field(result, _DIAGNOSTICS.MESSAGE_HINT),

@@ -70,6 +70,7 @@ class EmbeddedServer:
         self._cluster = cluster
         self._membership: int | None = membership
         self._postmaster = postmaster
+        self._process = os.getpid()
         atexit.register(self._stop_at_exit)
 
     @classmethod
@@ -78,7 +79,7 @@ class EmbeddedServer:
 
         Raises EngineError: not writable, disk full, another version's folder, no user to run as.
         """
-        cluster = Cluster((data_dir or default_data_dir()).expanduser().absolute(), SETTINGS)
+        cluster = Cluster((data_dir or default_data_dir()).expanduser().resolve(), SETTINGS)
         with _only_one(cluster.data_dir):
             membership = _join(cluster.data_dir)
             try:
@@ -125,8 +126,8 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Give up this share; the last one stops the server. May be called again. Raises EngineError."""
-        if self._membership is None:
-            return
+        if self._membership is None or self._process != os.getpid():
+            return  # a forked child shares its parent's lock, and would take the server from it
         atexit.unregister(self._stop_at_exit)
         with _only_one(self.data_dir):
             membership, self._membership = self._membership, None

@@ -52,12 +52,19 @@ _PER_ROOM = 9
 class PostgresEngine:
     """An `Engine` on one PostgreSQL database.
 
-    `conninfo` logs in as the role that schedules run as; `on_close` is called once, after the last connection closed.
+    `conninfo` logs in as the role that schedules run as; `rooms` runs may go on at once, one more waits `patience_s`;
+    `on_close` is called once, after the last connection closed.
     Raises EngineError where the server cannot be used.
     """
 
     def __init__(
-        self, conninfo: str, info: ServerInfo, *, rooms: int = 16, on_close: Callable[[], None] | None = None
+        self,
+        conninfo: str,
+        info: ServerInfo,
+        *,
+        rooms: int = 16,
+        patience_s: float = 10.0,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self._info = info
         self._on_close = on_close
@@ -75,6 +82,7 @@ class PostgresEngine:
         )
         self._places = threading.BoundedSemaphore(rooms)
         self._rooms = rooms
+        self._patience_s = patience_s
         self._open = 0
         self._counter_lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -97,7 +105,7 @@ class PostgresEngine:
         """A fresh schema with the setup run in it. Raises EngineBusy, EngineError."""
         if sessions >= _PER_ROOM:
             raise EngineError(f"A run has at most {_PER_ROOM - 1} sessions; this one asks for {sessions}.")
-        if not self._places.acquire(timeout=10):
+        if not self._places.acquire(timeout=self._patience_s):
             raise EngineBusy(f"All {self._rooms} places for runs are taken. Try again in a few seconds.")
         self._count(1)
         try:

@@ -57,11 +57,16 @@ def _is_server(pid: int, data_dir: Path) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith("postgres"):
             return False
-        return str(data_dir) in process.cmdline()
+        return _works_on(process.cmdline(), data_dir)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return True
+
+
+def _works_on(command: list[str], data_dir: Path) -> bool:
+    folder = Path(command[command.index("-D") + 1]) if "-D" in command[:-1] else data_dir
+    return folder.exists() and folder.samefile(data_dir)
 
 
 def _put_away(file: Path, lines: list[str], pid: int) -> None:

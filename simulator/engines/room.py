@@ -107,9 +107,7 @@ class PostgresRoom:
     def observe(self, probes: Probes) -> StateObservation:
         """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""
         results = iter(execute(_pgconn(self._observer), _observation_sql(self._tables, probes))[1:-1])
-        tables = tuple(
-            _table_state(table, columns, key, next(results)) for table, columns, key in self._tables
-        )
+        tables = tuple(_table_state(table, columns, key, next(results)) for table, columns, key in self._tables)
         matches = tuple(
             Matches(table, condition, result_set(next(results)).rows) for table, condition in probes.conditions
         )

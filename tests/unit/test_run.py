@@ -25,8 +25,10 @@ def scenario(*sessions: str, order: str = "", **fields: str) -> Scenario:
     return Scenario("fake", "Fake", "isolation", 1, "", "", (variant,), **fields)  # type: ignore[arg-type]
 
 
-LOST = ("T1: SELECT value FROM item WHERE id = 1; UPDATE item SET value = 120 WHERE id = 1; COMMIT",
-        "T2: SELECT value FROM item WHERE id = 1; UPDATE item SET value = 130 WHERE id = 1; COMMIT")
+LOST = (
+    "T1: SELECT value FROM item WHERE id = 1; UPDATE item SET value = 120 WHERE id = 1; COMMIT",
+    "T2: SELECT value FROM item WHERE id = 1; UPDATE item SET value = 130 WHERE id = 1; COMMIT",
+)
 LOST_ORDER = "T1.a T2.a T1.b T2.b T1.c T2.c"
 RC, RR = Isolation.READ_COMMITTED, Isolation.REPEATABLE_READ
 
