@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from simulator.anomalies.explain import title
 from simulator.figures.labels import cut, markup
 from simulator.figures.palette import GREY, RED, session_colors, text_on
-from simulator.figures.score_info import Axis, Mark, Range, ScoreInfo, Status, inset
+from simulator.figures.score_info import Axis, Range, ScoreInfo, Status, inset
 from simulator.i18n import gettext as _
 
 #: Half a bar, and half the band of a transaction behind it, in lanes; pills sit on the edge of the band.
@@ -140,11 +141,14 @@ def _first_mark(info: ScoreInfo, transaction: str) -> int:
 
 
 def _closing(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
-    if info.closing is not None:
-        mark: Mark = info.marks[info.closing]
-        text = _("⚠ {anomaly} closes here").format(anomaly=info.anomaly)
-        note = _pill(mark.place.on(axis).start, mark.lane - BAND_EDGE, f"<b>{markup(text)}</b>", RED)
-        yield Note({**note, "xanchor": "left"}, info.closing)
+    if info.closing is None or info.anomaly is None:
+        return
+    where = info.marks[info.closing].place.on(axis)
+    last = max(mark.place.on(axis).end for mark in info.marks)
+    text = _("⚠ {anomaly} from here on").format(anomaly=title(info.anomaly))
+    late = where.start > 0.7 * last
+    note = _pill(where.end if late else where.start, info.marks[info.closing].lane - BAND_EDGE, markup(text), RED)
+    yield Note({**note, "xanchor": "right" if late else "left"}, info.closing)
 
 
 def _pill(x: float, y: float, text: str, fill: str) -> dict[str, Any]:

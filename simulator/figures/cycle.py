@@ -1,0 +1,116 @@
+"""The dependency graph as DOT text: transactions, what orders them, and in red the cycle that no serial order has.
+
+Written by the `graphviz` library, which escapes; drawn in the browser by `st.graphviz_chart`, so no `dot` is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import graphviz
+
+from simulator.anomalies.types import Dependency, DependencyKind, Verdict
+from simulator.figures.labels import cell, cut
+from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, session_colors, text_on
+from simulator.i18n import gettext as _
+
+
+class Edge(NamedTuple):
+    """One arrow; dependencies of the same kind between the same transactions are one, with all their evidence."""
+
+    source: str
+    target: str
+    kind: DependencyKind
+    evidence: tuple[str, ...]
+    in_cycle: bool
+
+
+class CycleInfo(NamedTuple):
+    """Nodes in the order of their sessions, edges with those of the minimal cycle first."""
+
+    sessions: tuple[str, ...]
+    transactions: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    anomaly: str | None
+
+
+def cycle_info(verdict: Verdict, sessions: Sequence[str]) -> CycleInfo:
+    """What the graph shows: every dependency, and the minimal cycle of the first anomaly."""
+    anomaly = verdict.anomalies[0] if verdict.anomalies else None
+    cycle = anomaly.cycle if anomaly else ()
+    groups: dict[tuple[bool, str, str, DependencyKind], list[str]] = {}
+    inside = {(edge.source, edge.target, edge.kind) for edge in cycle}
+    for edge in (*cycle, *(edge for edge in verdict.dependencies if edge not in cycle)):
+        triple = (edge.source, edge.target, edge.kind)
+        texts = groups.setdefault((triple in inside, *triple), [])
+        if (text := evidence_text(edge)) not in texts:
+            texts.append(text)
+    edges = tuple(
+        Edge(source, target, kind, tuple(texts), in_cycle) for (in_cycle, source, target, kind), texts in groups.items()
+    )
+    return CycleInfo(
+        sessions=tuple(sessions),
+        transactions=_in_order({name for edge in edges for name in (edge.source, edge.target)}, sessions),
+        edges=edges,
+        anomaly=anomaly.name if anomaly else None,
+    )
+
+
+def cycle_dot(info: CycleInfo, dark: bool = False) -> str:
+    """DOT text; the background is transparent, `dark` chooses text and line colours."""
+    text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
+    colors = session_colors(info.sessions)
+    # Two transactions stand side by side; more would make a picture so wide that the page shrinks its text.
+    direction = {"rankdir": "LR", "ranksep": "0.9"} if len(info.transactions) < 3 else {"ranksep": "0.35"}
+    graph = graphviz.Digraph(
+        graph_attr={"bgcolor": "transparent", "nodesep": "0.5", "pad": "0.1", **direction},
+        node_attr={
+            "shape": "circle", "style": "filled", "fontname": "sans-serif", "fontsize": "24", "penwidth": "0",
+            "width": "0.75", "margin": "0.05",
+        },
+        edge_attr={"fontname": "sans-serif", "fontsize": "16", "arrowsize": "0.9"},
+    )  # fmt: skip
+    for name in info.transactions:
+        color = colors.get(name.partition("#")[0], GREY)
+        graph.node(name, fillcolor=color, fontcolor=text_on(color))
+    for edge in info.edges:
+        lines = (edge.kind.value, *_some(edge.evidence))
+        color = RED if edge.in_cycle else GREY
+        graph.edge(
+            edge.source,
+            edge.target,
+            label=r"\n".join(f" {graphviz.escape(line)} " for line in lines),
+            color=color,
+            fontcolor=text,
+            penwidth="3.5" if edge.in_cycle else "1.5",
+            style="solid" if edge.in_cycle else "dashed",
+        )
+    return str(graph.source)
+
+
+def evidence_text(dependency: Dependency) -> str:
+    """Why the source comes first, in a few words: `balance 100 → 120`, `+ booking 2` (a row that came to match)."""
+    evidence = dependency.evidence
+    if dependency.predicate:
+        text = f"{'+' if evidence.entered else '−'} {evidence.subject}"
+    elif evidence.created or evidence.deleted:
+        text = f"{'+' if evidence.created else '−'} {evidence.subject}"
+    elif dependency.kind is DependencyKind.WR and evidence.column:
+        text = f"{evidence.column} = {cell(evidence.after)}"
+    elif evidence.column and evidence.before != evidence.after:
+        text = f"{evidence.column} {cell(evidence.before)} → {cell(evidence.after)}"
+    else:
+        text = evidence.subject
+    return cut(text, 32)
+
+
+def _some(texts: Sequence[str], most: int = 2) -> Iterable[str]:
+    yield from texts[:most]
+    if len(texts) > most:
+        yield _("and {n} more").format(n=len(texts) - most)
+
+
+def _in_order(names: set[str], sessions: Sequence[str]) -> tuple[str, ...]:
+    lanes = {session: lane for lane, session in enumerate(sessions)}
+    return tuple(sorted(names, key=lambda name: (lanes.get(name.partition("#")[0], len(lanes)), name)))
