@@ -62,7 +62,7 @@ CLUSTER_FAILURES: tuple[Failure, ...] = (
         N_("The data in {place} is of another PostgreSQL version; remove that folder, or set TXSCOPE_DATA."),
     ),
     Failure(
-        "PANIC:|incompatible with server|valid checkpoint record|is corrupted|invalid page|incorrect checksum|missing or invalid",
+        "PANIC:|incompatible with server|valid checkpoint record|corrupted|invalid page|incorrect checksum",
         N_("The data in {place} is damaged ({report}); remove that folder: nothing in it is needed after a run."),
     ),
     Failure(

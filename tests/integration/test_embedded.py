@@ -99,6 +99,23 @@ def test_the_server_of_a_killed_process_is_found_and_really_stopped(data_dir: Pa
     assert not runs(data_dir)
 
 
+def test_a_forked_child_does_not_take_the_server_from_its_parent(data_dir: Path) -> None:
+    code = """
+import os, sys; from pathlib import Path
+from simulator.engines.embedded import EmbeddedServer; from simulator.engines.postmaster import Postmaster
+server = EmbeddedServer.start(Path(sys.argv[1])); os.fork() or sys.exit(); os.wait()
+assert Postmaster.find(server.data_dir)
+"""
+    subprocess.run([sys.executable, "-c", code, str(data_dir)], check=True, capture_output=True)
+    assert not runs(data_dir)
+
+
+def test_two_names_of_one_folder_are_one_server(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(data_dir.parent)
+    with running(data_dir) as one, running(tmp_path / "link" / data_dir.name) as two:
+        assert one.pid == two.pid
+
+
 def test_one_process_may_use_it_twice_and_stop_twice(data_dir: Path) -> None:
     first, second = EmbeddedServer.start(data_dir), EmbeddedServer.start(data_dir)
     first.stop()
