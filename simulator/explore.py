@@ -13,7 +13,7 @@ from simulator.run import RunResult, run_scenario
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What must not differ when the same interleaving is run again: everything but times, ids and the server's words."""
+    """What must not differ when an interleaving is run again: all but times, ids and the server's words."""
 
     outcome: str
     anomalies: tuple[str, ...]

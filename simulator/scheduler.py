@@ -264,7 +264,8 @@ class Scheduler:
 
     def _finish(self, lane: Lane, reply: Reply) -> None:
         step = lane.step
-        assert step is not None
+        if step is None:  # nothing of ours was running; only a defect of an adapter gets here
+            raise RunError(f"{lane.name} got a reply to nothing.")
         last = reply.results[-1]
         saved = None
         if step.save is not None:

@@ -1,4 +1,4 @@
-"""The verdicts on a real server against the literature's table, which is written out here and nowhere read from code."""
+"""The verdicts on a real server against the literature's table, written out here and nowhere read from code."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ def test_an_observer_whose_backend_is_killed_does_not_keep_the_schema(
 ) -> None:
     room = engine.create_room(SETUP, 1)
     admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'txscope_lab' AND query LIKE '%%pg_class%%'"
-        " OR query LIKE 'CREATE SCHEMA%%'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = 'txscope_lab' AND (query LIKE '%%pg_class%%' OR query LIKE 'CREATE SCHEMA%%')"
     )
     room.close()
     assert left_behind(admin) == []
@@ -131,8 +131,8 @@ def test_two_people_at_once_do_not_see_each_other(engine: Engine) -> None:
     outcomes: list[Outcome] = []
 
     def visit() -> None:
-        for _ in range(10):
-            outcomes.append(run_scenario(engine, scenario, scenario.variants[0], Isolation.READ_COMMITTED).outcome)
+        runs = (run_scenario(engine, scenario, scenario.variants[0], Isolation.READ_COMMITTED) for _ in range(10))
+        outcomes.extend(run.outcome for run in runs)
 
     visitors = [threading.Thread(target=visit) for _ in range(8)]
     for visitor in visitors:
