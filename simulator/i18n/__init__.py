@@ -61,7 +61,7 @@ def pgettext(context: str, message: str) -> str:
     return _translations(language()).pgettext(context, message)
 
 
-def N_(message: str) -> str:
+def N_(message: str) -> str:  # noqa: N802 (the name that extraction tools look for)
     """Mark a text in a table for extraction; it is translated where it is shown."""
     return message
 

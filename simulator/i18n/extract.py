@@ -41,8 +41,9 @@ def template(root: Path) -> Catalog:
             for line, message, comments, context in extract_from_file(
                 method, path, keywords=DEFAULT_KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
             ):
-                made.add(message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments,
-                         context=context)  # fmt: skip
+                made.add(
+                    message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments, context=context
+                )
     return made
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from simulator.errors import EngineBusy, EngineError, TxscopeError
 from simulator.i18n import gettext as _
 from simulator.ui.manager import manager
+from simulator.ui.plain import plain
 
 
 @contextmanager
@@ -18,20 +19,22 @@ def problems(key: str = "page") -> Iterator[None]:
     try:
         yield
     except EngineBusy as error:
-        st.warning(str(error), icon="⏳")
+        st.warning(plain(str(error)), icon="⏳")
         st.button(_("Try again"), key=f"again_{key}")
     except EngineError as error:
         _no_engine(str(error), key)
     except TxscopeError as error:
-        st.error(str(error), icon="⚠️")
+        st.error(plain(str(error)), icon="⚠️")
 
 
 def _no_engine(sentence: str, key: str) -> None:
-    st.error(sentence, icon="🔌")
+    st.error(plain(sentence), icon="🔌")
     with st.container(horizontal=True):
         st.button(_("Try again"), key=f"again_{key}", on_click=manager().retry)
         if manager().wants_external:
             st.button(
-                _("Use the embedded server instead"), key=f"embedded_{key}", type="primary",
+                _("Use the embedded server instead"),
+                key=f"embedded_{key}",
+                type="primary",
                 on_click=manager().use_embedded,
-            )  # fmt: skip
+            )

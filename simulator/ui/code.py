@@ -7,6 +7,7 @@ import streamlit as st
 from simulator.i18n import gettext as _
 from simulator.model import Scenario, Variant
 from simulator.ui.link import Pick
+from simulator.ui.plain import plain
 
 LANGUAGES = ("SQLAlchemy", "SQL")
 
@@ -16,9 +17,13 @@ def show(pick: Pick) -> None:
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         language = st.segmented_control(
-            _("Code"), list(LANGUAGES), default=LANGUAGES[0], required=True, key="code_language",
+            _("Code"),
+            list(LANGUAGES),
+            default=LANGUAGES[0],
+            required=True,
+            key="code_language",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
     with right:
         other = _other(pick.scenario, pick.variant)
     left, right = st.columns(2)
@@ -34,20 +39,27 @@ def sql_text(variant: Variant) -> str:
     parts = []
     for session in variant.sessions:
         level = f"  ({session.isolation})" if session.isolation else ""
-        parts.append("\n".join([f"-- {session.name}{level}", "BEGIN;", *(_statement(step.sql, step.save, step.when)
-                                                                         for step in session.steps)]))  # fmt: skip
+        parts.append(
+            "\n".join(
+                [
+                    f"-- {session.name}{level}",
+                    "BEGIN;",
+                    *(_statement(step.sql, step.save, step.when) for step in session.steps),
+                ]
+            )
+        )
     return "\n\n".join(parts)
 
 
 def _variant(variant: Variant, language: str) -> None:
     kind = _("Fix") if variant.is_fix else _("Naive")
-    st.markdown(f"**{kind}:** {_(variant.title)}")
+    st.markdown(f"**{kind}:** {plain(_(variant.title))}")
     if language == LANGUAGES[0] and variant.sqlalchemy:
         st.code(variant.sqlalchemy, language="python", wrap_lines=True)
     else:
         st.code(sql_text(variant), language="sql", wrap_lines=True)
     if variant.note:
-        st.caption(_(variant.note))
+        st.caption(plain(_(variant.note)))
 
 
 def _statement(sql: str, save: str | None, when: str | None) -> str:
@@ -63,7 +75,10 @@ def _other(scenario: Scenario, variant: Variant) -> Variant | None:
     if len(others) < 2:
         return others[0] if others else None
     key = st.selectbox(
-        _("Compare with"), [other.key for other in others], key="code_other", label_visibility="collapsed",
+        _("Compare with"),
+        [other.key for other in others],
+        key="code_other",
+        label_visibility="collapsed",
         format_func=lambda key: _(scenario.variant(key).title),
-    )  # fmt: skip
+    )
     return scenario.variant(str(key))

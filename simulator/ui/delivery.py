@@ -1,9 +1,9 @@
 """What a browser loads before anything is shown: Streamlit's own page and scripts, made to arrive sooner.
 
-Streamlit serves its scripts uncompressed, since compressing them for every request costs more than it saves. Their names
-carry a hash of their content, so one compressed copy, made once and kept, is right for ever: 9 MB a participant become 3.
-And on a deep link its page first looks for the server below the page's own path, fails, and looks again at the root; it
-is told where the server is.
+Streamlit serves its scripts uncompressed, since compressing them for every request costs more than it saves. Their
+names carry a hash of their content, so one compressed copy, made once and kept, is right for ever: 9 MB a participant
+become 3. And on a deep link its page first looks for the server below the page's own path, fails, and looks again at
+the root; it is told where the server is.
 """
 
 from __future__ import annotations

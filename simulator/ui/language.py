@@ -34,9 +34,13 @@ def speak() -> str:
 def switch() -> None:
     """The control that changes the language."""
     st.segmented_control(
-        "Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=_STATE, required=True,
+        "Language · 语言",
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        key=_STATE,
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
 
 
 def parameters() -> dict[str, str]:

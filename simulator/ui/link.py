@@ -120,7 +120,5 @@ def _step(steps: int, text: str | None, complaints: list[str]) -> int | None:
         return None
     if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= 1:
         return int(text) - 1
-    complaints.append(
-        _("The link asks for step “{text}”; steps are counted from 1.").format(text=text[:MAX_QUOTED])
-    )
+    complaints.append(_("The link asks for step “{text}”; steps are counted from 1.").format(text=text[:MAX_QUOTED]))
     return None

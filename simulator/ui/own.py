@@ -13,6 +13,7 @@ from simulator.scenarios.loader import load
 from simulator.scenarios.schema import MAX_FILE_BYTES
 from simulator.ui import picker
 from simulator.ui.link import FIRST_SCENARIO
+from simulator.ui.plain import plain
 
 
 def show() -> None:
@@ -25,7 +26,12 @@ def show() -> None:
             _open(_decoded(file.getvalue()), file.name)
     with text:
         typed = st.text_area(
-            _("Scenario"), source(FIRST_SCENARIO), height=360, max_chars=MAX_FILE_BYTES, key="own_text", label_visibility="collapsed"
+            _("Scenario"),
+            source(FIRST_SCENARIO),
+            height=360,
+            max_chars=MAX_FILE_BYTES,
+            key="own_text",
+            label_visibility="collapsed",
         )
         if st.button(_("Run this text"), key="own_run_text"):
             _open(typed, _("your text"))
@@ -45,7 +51,7 @@ def _open(text: str, name: str) -> None:
     try:
         scenario = load(text, name)
     except ScenarioError as error:
-        st.error(str(error), icon="📄")
+        st.error(plain(str(error)), icon="📄")
         return
     st.session_state["own"] = scenario
     picker.open_scenario(scenario, own=True)

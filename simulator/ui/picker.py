@@ -12,6 +12,7 @@ from simulator.model import Isolation, Scenario, Schedule, Variant
 from simulator.scenarios.loader import catalogue, find
 from simulator.ui import link
 from simulator.ui.link import Pick
+from simulator.ui.plain import plain
 
 #: In place of a key of the catalogue: the scenario that this person loaded.
 OWN = "own"
@@ -25,20 +26,29 @@ def pick() -> Pick:
     _fill_in(now)
     left, middle, right = st.columns([5, 7, 9], vertical_alignment="bottom")
     with left:
-        st.selectbox(_("Scenario"), _scenarios(), format_func=_scenario_label, key="scenario", on_change=_scenario_chosen)
+        st.selectbox(
+            _("Scenario"), _scenarios(), format_func=_scenario_label, key="scenario", on_change=_scenario_chosen
+        )
     with middle:
         keys = [variant.key for variant in now.scenario.variants]
         st.selectbox(
-            _("Variant"), keys, key="variant", on_change=_variant_chosen,
+            _("Variant"),
+            keys,
+            key="variant",
+            on_change=_variant_chosen,
             format_func=lambda key: _variant_label(now.scenario.variant(key)),
-        )  # fmt: skip
+        )
     with right:
         st.segmented_control(
-            _("Isolation level"), [level.short for level in now.scenario.levels], key="level", required=True,
-            format_func=lambda short: Isolation.parse(short).value, on_change=_level_chosen,
-        )  # fmt: skip
+            _("Isolation level"),
+            [level.short for level in now.scenario.levels],
+            key="level",
+            required=True,
+            format_func=lambda short: Isolation.parse(short).value,
+            on_change=_level_chosen,
+        )
     for complaint in st.session_state.get("complaints", ()):
-        st.warning(complaint, icon="🔗")
+        st.warning(plain(complaint), icon="🔗")
     return now
 
 
@@ -49,7 +59,7 @@ def choose(pick: Pick) -> None:
 
 def story(pick: Pick) -> None:
     """Who does what, and what could go wrong."""
-    st.markdown(_(pick.scenario.story).replace("$", r"\$"))
+    st.markdown(plain(_(pick.scenario.story)))
 
 
 def _follow_link() -> None:

@@ -37,9 +37,11 @@ def ask(pick: Pick) -> tuple[Outcome | None, bool]:
             key=f"guess {pick.scenario.key} {pick.variant.key} {pick.isolation.short} {hash(pick.schedule.steps)}",
         )
         first = st.toggle(
-            _("Predict first"), key="predict_first", persist_state="session",
+            _("Predict first"),
+            key="predict_first",
+            persist_state="session",
             help=_("Hides the run until somebody has dared a guess."),
-        )  # fmt: skip
+        )
     return chosen, chosen is not None or not first
 
 
@@ -48,14 +50,20 @@ def tell(guess: Outcome | None, result: RunResult) -> None:
     if guess is None:
         return
     right = guess is result.outcome
-    text = _("Right.") if right else _("Not quite: it came out as “{outcome}”.").format(
-        outcome=_(GUESSES.get(result.outcome, OUTCOMES[result.outcome].word))
-    )  # fmt: skip
+    text = (
+        _("Right.")
+        if right
+        else _("Not quite: it came out as “{outcome}”.").format(
+            outcome=_(GUESSES.get(result.outcome, OUTCOMES[result.outcome].word))
+        )
+    )
     st.markdown(f"{'🎯' if right else '🤔'} {text}")
 
 
 def schedule(pick: Pick) -> None:
     """The statements in the order in which they will run, with nothing of what they came to."""
-    lines = [f"{number}.  {key:<14} {' '.join(pick.variant.step(key).sql.split())}"
-             for number, key in enumerate(pick.schedule.steps, 1)]  # fmt: skip
+    lines = [
+        f"{number}.  {key:<14} {' '.join(pick.variant.step(key).sql.split())}"
+        for number, key in enumerate(pick.schedule.steps, 1)
+    ]
     st.code("\n".join(lines), language="sql")

@@ -15,23 +15,24 @@ from simulator.model import Schedule
 from simulator.scenarios.order import MAX_TEXT, parse_order, reorder
 from simulator.ui import picker
 from simulator.ui.link import Pick
+from simulator.ui.plain import plain
 
 FOLDER = Path(__file__).parent
 
 
 def show(pick: Pick) -> None:
     """Chips to drag, a text field for the same, and the way back."""
-    st.caption(
-        _("Drag a step, or move it with ‹ and ›, and it runs at once. Within a session the order is fixed.")
-    )
+    st.caption(_("Drag a step, or move it with ‹ and ›, and it runs at once. Within a session the order is fixed."))
     found = _component()(key="reorder", data=_data(pick), on_order_change=_nothing).order
     if found:
         _run(pick, [str(key) for key in found])
     with st.form("order_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            _("The same as text"), " ".join(pick.schedule.steps), max_chars=MAX_TEXT,
+            _("The same as text"),
+            " ".join(pick.schedule.steps),
+            max_chars=MAX_TEXT,
             key=f"order_text {' '.join(pick.schedule.steps)}",
-        )  # fmt: skip
+        )
         if st.form_submit_button(_("Run this order")):
             _run_text(pick, text)
     if pick.schedule != pick.variant.schedule and st.button(_("Back to the scenario's own order")):
@@ -42,14 +43,14 @@ def _run_text(pick: Pick, text: str) -> None:
     try:
         _run(pick, list(parse_order(text)))
     except ScenarioError as error:
-        st.warning(str(error), icon="✋")
+        st.warning(plain(str(error)), icon="✋")
 
 
 def _run(pick: Pick, keys: list[str]) -> None:
     try:
         schedule = reorder(pick.variant, keys)
     except ScenarioError as error:
-        st.warning(str(error), icon="✋")
+        st.warning(plain(str(error)), icon="✋")
         return
     if schedule != pick.schedule:
         _accept(schedule)

@@ -36,12 +36,19 @@ def plotly_route() -> Route:
 
 
 def score_view(
-    figure: go.Figure, marks: Sequence[Mark], *, key: str, step: int, labels: Mapping[str, str] | None = None
+    figure: go.Figure,
+    marks: Sequence[Mark],
+    *,
+    key: str,
+    step: int,
+    labels: Mapping[str, str] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> int:
     """Show a score with its transport; the step (a position in `marks`) that is shown.
 
     `step` is where the view starts. A rerun with another `step` moves it there; a rerun with the same leaves it where
-    the viewer is. `labels` replaces texts of `transport_labels()`.
+    the viewer is. `labels` replaces texts of `transport_labels()`, `notes` what the transport says of each position
+    after its statement.
     """
     texts = {**transport_labels(), **(labels or {})}
     asked = _asked(key, step)
@@ -51,7 +58,7 @@ def score_view(
         key=key,
         data={
             "figure": figure.to_json(),
-            "marks": _mark_data(marks, axis),
+            "marks": _mark_data(marks, axis, notes or [_note(mark, marks) for mark in marks]),
             "step": step,
             "asked": asked,
             "labels": texts,
@@ -111,7 +118,7 @@ def _state(key: str) -> Mapping[str, Any]:
     return at if isinstance(at, Mapping) else {}
 
 
-def _mark_data(marks: Sequence[Mark], axis: Axis) -> list[dict[str, object]]:
+def _mark_data(marks: Sequence[Mark], axis: Axis, notes: Sequence[str]) -> list[dict[str, object]]:
     """What the transport needs of each mark; `until` is where the playhead stands, on the figure's axis."""
     ends = [mark.place.ms.end for mark in marks]
     if axis is Axis.STEPS:
@@ -119,8 +126,8 @@ def _mark_data(marks: Sequence[Mark], axis: Axis) -> list[dict[str, object]]:
     else:
         untils = [*(mark.place.ms.start for mark in marks[1:]), max(ends, default=0.0)]
     return [
-        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": _note(mark, marks), "until": until}
-        for mark, until in zip(marks, untils, strict=True)
+        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": note, "until": until}
+        for mark, note, until in zip(marks, notes, untils, strict=True)
     ]
 
 

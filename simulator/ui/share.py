@@ -21,7 +21,10 @@ def show(pick: Pick, result: RunResult) -> None:
     else:
         st.code(address.link_to(link.parameters(picker.current())), language=None, wrap_lines=True)
     st.download_button(
-        _("Download this run as JSON"), lambda: json.dumps(run_json(result), ensure_ascii=False, indent=1),
+        _("Download this run as JSON"),
+        lambda: json.dumps(run_json(result), ensure_ascii=False, indent=1),
         file_name=f"txscope-{result.scenario.key}-{result.variant.key}-{result.isolation.short}.json",
-        mime="application/json", on_click="ignore", icon="💾",
-    )  # fmt: skip
+        mime="application/json",
+        on_click="ignore",
+        icon="💾",
+    )

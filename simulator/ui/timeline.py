@@ -37,9 +37,14 @@ def show(pick: Pick, result: RunResult) -> None:
         verdict.reasons(result)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            _("Time axis"), list(AXES), key="axis", default=Axis.STEPS, required=True,
-            format_func=lambda one: _(AXES[one]), label_visibility="collapsed",
-        )  # fmt: skip
+            _("Time axis"),
+            list(AXES),
+            key="axis",
+            default=Axis.STEPS,
+            required=True,
+            format_func=lambda one: _(AXES[one]),
+            label_visibility="collapsed",
+        )
         if st.button(_("Run again"), icon="🔁"):
             runs.again()
             st.rerun(scope="app")

@@ -7,12 +7,12 @@ from html import escape
 import streamlit as st
 
 from simulator.engines.base import ServerInfo
+from simulator.errors import EngineError
 from simulator.figures.score import plot_score, score_info
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
 from simulator.run import RunResult
 from simulator.ui import labs, link, verdict
-from simulator.ui.banner import problems
 from simulator.ui.language import fragment
 from simulator.ui.manager import manager
 from simulator.ui.score_view import score_view
@@ -33,9 +33,9 @@ def collision() -> None:
     result = manager().run(pick.scenario, pick.variant, pick.isolation)
     elapsed = result.elapsed_ns / 1e6
     st.markdown(
-        _("**{scenario}** at **{level}**, run just now in {ms:.0f} ms: two tasks add 20 and 30 to a wallet of 100.").format(
-            scenario=_(pick.scenario.title), level=pick.isolation.value, ms=elapsed
-        )
+        _(
+            "**{scenario}** at **{level}**, run just now in {ms:.0f} ms: two tasks add 20 and 30 to a wallet of 100."
+        ).format(scenario=_(pick.scenario.title), level=pick.isolation.value, ms=elapsed)
     )
     verdict.headline(result)
     _score(result)
@@ -55,14 +55,17 @@ def ways_on() -> None:
         with column, st.container(border=True, height="stretch"):
             st.page_link(lab.page(), label=f"**{_(lab.title)}**", icon=lab.icon)
             st.markdown(_(lab.sentence))
-    with last, st.container(border=True, height="stretch"), problems("database"):
+    with last, st.container(border=True, height="stretch"):
         database()
 
 
-@fragment
 def database() -> None:
     """Which server, which version, how many runs."""
-    info = manager().info()
+    try:
+        info = manager().info()
+    except EngineError:  # told in full above
+        st.markdown(f"🗄️ **{_('No database')}**")
+        return
     runs = manager().runs_going_on()
     st.markdown(f"🗄️ **{info.product} {info.version}**")
     st.markdown(_place(info))

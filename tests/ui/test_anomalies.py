@@ -1,0 +1,135 @@
+"""The Anomalies page: what it opens on, what links and controls do to it, and what garbage does not."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from simulator.model import Outcome
+from simulator.scenarios.loader import catalogue
+from simulator.ui.predict import GUESSES
+from tests.ui.conftest import Opener
+from tests.ui.texts import html_text, outcome
+
+
+def picked(at: AppTest) -> tuple[str, str, str]:
+    return at.selectbox(key="scenario").value, at.selectbox(key="variant").value, at.session_state["level"]
+
+
+def test_it_opens_on_a_lost_update_that_has_just_run(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    assert picked(at) == ("lost_update", "naive", "RC")
+    assert outcome(at) == "anomaly"
+    assert "no serial order explains what was seen" in html_text(at)
+    assert "T2 read balance 100 of wallet 1, which T1 overwrote with 120" in html_text(at)
+    assert not at.warning
+    assert not at.error
+
+
+def test_a_link_restores_scenario_variant_level_order_and_step(open_page: Opener) -> None:
+    at = open_page("anomalies", level="RR", order="T2.read T1.read T1.write T1.commit T2.write T2.commit", step="2")
+    assert picked(at) == ("lost_update", "naive", "RR")
+    assert outcome(at) == "retried"
+    assert at.session_state["pick"].schedule.steps[0] == "T2.read"
+    assert "T1.read" in html_text(at)
+    assert not at.warning
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"scenario": "no_such_thing"},
+        {"scenario": "<script>alert(1)</script>"},
+        {"scenario": "../../etc/passwd"},
+        {"scenario": "x" * 5000},
+        {"variant": "nothing"},
+        {"level": "QUITE SAFE"},
+        {"level": ""},
+        {"order": "T1.read"},
+        {"order": "T1.write T1.read T1.commit T2.read T2.write T2.commit"},
+        {"order": "; DROP TABLE wallet"},
+        {"order": "T1.read " * 4000},
+        {"step": "-1"},
+        {"step": "0"},
+        {"step": "NaN"},
+        {"step": "²"},
+    ],
+)
+def test_garbage_in_a_link_is_told_and_something_runs_all_the_same(open_page: Opener, query: dict[str, str]) -> None:
+    at = open_page("anomalies", **query)
+    assert len(at.warning) == 1
+    assert len(at.warning[0].value) < 700
+    assert picked(at)[0] == "lost_update"
+    assert outcome(at) == "anomaly"
+
+
+def test_a_step_past_the_end_stands_at_the_end(open_page: Opener) -> None:
+    at = open_page("anomalies", step="999")
+    assert outcome(at) == "anomaly"
+    assert "T2.commit" in html_text(at)
+
+
+def test_another_level_runs_at_once(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    at.button_group(key="level").set_value("SER").run()
+    assert outcome(at) == "retried"
+    assert "40001" in html_text(at)
+
+
+def test_another_scenario_opens_at_its_first_variant(open_page: Opener) -> None:
+    at = open_page("anomalies", variant="lock")
+    at.selectbox(key="scenario").set_value("write_skew").run()
+    assert picked(at)[:2] == ("write_skew", "naive")
+    assert not at.warning
+
+
+def test_every_scenario_opens(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    for scenario in (each.key for each in catalogue()):
+        at.selectbox(key="scenario").set_value(scenario).run()
+        assert not at.exception, scenario
+        assert not at.error, scenario
+        assert outcome(at) in {"anomaly", "safe", "retried", "aborted"}, scenario
+
+
+def test_a_guess_is_answered(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    guess = next(group for group in at.button_group if group.key and group.key.startswith("guess"))
+    guess.set_value(Outcome.SAFE).run()
+    assert any("Not quite" in text.value and GUESSES[Outcome.ANOMALY] in text.value for text in at.markdown)
+
+
+def test_predict_first_hides_the_run_until_a_guess(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    at.toggle(key="predict_first").set_value(True).run()
+    assert outcome(at) is None
+    guess = next(group for group in at.button_group if group.key and group.key.startswith("guess"))
+    guess.set_value(Outcome.ANOMALY).run()
+    assert outcome(at) == "anomaly"
+
+
+def test_an_impossible_order_is_explained(open_page: Opener) -> None:
+    at = open_page("anomalies", order="T1.read T2.read T1.write T2.write T2.commit T1.commit")
+    assert outcome(at) == "no verdict"
+    assert "T2.commit cannot be sent here" in html_text(at)
+    assert not at.error
+
+
+def test_an_order_can_be_typed(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    at.session_state["details"] = "Change the order"
+    at.run()
+    at.text_input[0].set_value("T1.read, T1.write, T1.commit, T2.read, T2.write, T2.commit")
+    at.button(key="FormSubmitter:order_form-Run this order").click().run()
+    assert outcome(at) == "safe"
+
+
+def test_the_whole_page_speaks_chinese(open_page: Opener) -> None:
+    at = open_page("anomalies", lang="zh")
+    assert at.selectbox(key="scenario").label == "场景"
+    assert "丢失更新" in html_text(at)
+
+
+def test_the_browser_decides_the_language(open_page: Opener) -> None:
+    assert open_page("home", locale="zh-CN").session_state["language"] == "zh"
+    assert open_page("home", locale="fr-FR").session_state["language"] == "en"
