@@ -61,6 +61,7 @@ def cycle_dot(info: CycleInfo, dark: bool = False) -> str:
     """DOT text; the background is transparent, `dark` chooses text and line colours."""
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     colors = session_colors(info.sessions)
+    label_size = "16" if len(info.transactions) < 3 else "22"
     graph = graphviz.Digraph(
         # Flat and narrow: the page fits the picture into its column, and its text with it.
         graph_attr={"bgcolor": "transparent", "rankdir": "LR", "ranksep": "0.2", "nodesep": "0.3", "pad": "0.1"},
@@ -68,7 +69,7 @@ def cycle_dot(info: CycleInfo, dark: bool = False) -> str:
             "shape": "circle", "style": "filled", "fontname": "sans-serif", "fontsize": "24", "penwidth": "0",
             "width": "0.75", "margin": "0.05",
         },
-        edge_attr={"fontname": "sans-serif", "fontsize": "16" if len(info.transactions) < 3 else "22", "arrowsize": "0.9"},
+        edge_attr={"fontname": "sans-serif", "fontsize": label_size, "arrowsize": "0.9"},
     )  # fmt: skip
     for name in info.transactions:
         color = colors.get(name.partition("#")[0], GREY)

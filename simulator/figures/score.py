@@ -27,7 +27,6 @@ __all__ = [
     "Wait",
     "plot_score",
     "score_info",
-    "traces",
 ]
 
 #: Pixels; the page's component scales them with the root font size.
@@ -44,13 +43,28 @@ def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
     annotation and shape, at which position it became known."""
     figure = go.Figure(data=list(traces(info, axis)), layout=_layout(info, axis))
     notes = list(score_notes.notes(info, axis))
-    outlines = list(score_notes.outlines(info, axis))
+    return annotated(figure, axis, [info.sessions], notes, list(score_notes.outlines(info, axis)))
+
+
+def annotated(
+    figure: go.Figure,
+    axis: Axis,
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[score_notes.Note],
+    outlines: Sequence[score_notes.Note],
+    titles: int = 0,
+) -> go.Figure:
+    """The figure with its notes, and in `layout.meta` what the page's component must know of them; `rows` are the
+    sessions on each y axis, and the first `titles` notes their titles, which stay in sight when the chart scrolls."""
     figure.layout.annotations = [note.spec for note in notes]
     figure.layout.shapes = [outline.spec for outline in outlines]
     figure.layout.meta = {
         "axis": axis.value,
-        "lanes": [[{"name": name, "color": color} for name, color in session_colors(info.sessions).items()]],
+        "lanes": [
+            [{"name": name, "color": color} for name, color in session_colors(sessions).items()] for sessions in rows
+        ],
         "notes": [_note_meta(note) for note in notes],
+        "titles": titles,
         "shapes": [outline.known_at for outline in outlines],
     }
     return figure
@@ -188,44 +202,62 @@ def _hover(mark: Mark) -> str:
 
 def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
     lanes = max(len(info.sessions), 1)
-    places = [mark.place.on(axis) for mark in info.marks]
-    end = max((place.end for place in (*places, *(span.place.on(axis) for span in info.spans))), default=1.0)
-    steps = axis is Axis.STEPS
-    positions = [mark.place.steps.start for mark in info.marks]
     return go.Layout(
-        template=go.layout.Template(),
-        barmode="overlay",
-        bargap=0,
+        **frame(),
         height=lanes * LANE_HEIGHT + TOP + BOTTOM,
-        margin={"l": 64, "r": 18, "t": TOP, "b": BOTTOM},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": FONT_SIZE},
-        hoverlabel={"align": "left"},
-        showlegend=False,
-        dragmode="zoom",
         uirevision=axis.value,
-        xaxis={
-            "range": [0, end] if steps else [-0.02 * end, 1.02 * end],
-            "tickvals": [position + 0.5 for position in positions] if steps else None,
-            "ticktext": _step_names(positions) if steps else None,
-            "ticksuffix": "" if steps else " ms",
-            "showline": False,
-            "showgrid": not steps,
-            "zeroline": False,
-            "ticks": "",
-        },
-        yaxis={
-            "range": [lanes - 0.5, -0.5],
-            "tickvals": list(range(lanes)),
-            "ticktext": [f"<b>{markup(session)}</b>" for session in info.sessions],
-            "showgrid": False,
-            "showline": False,
-            "zeroline": False,
-            "fixedrange": True,
-            "ticks": "",
-        },
+        xaxis=x_axis([info], axis),
+        yaxis=y_axis(info.sessions),
     )
+
+
+def frame() -> dict[str, Any]:
+    """What every figure of this kind has in its layout."""
+    return {
+        "template": go.layout.Template(),
+        "barmode": "overlay",
+        "bargap": 0,
+        "margin": {"l": 64, "r": 18, "t": TOP, "b": BOTTOM},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": FONT_SIZE},
+        "hoverlabel": {"align": "left"},
+        "showlegend": False,
+        "dragmode": "zoom",
+    }
+
+
+def x_axis(infos: Sequence[ScoreInfo], axis: Axis) -> dict[str, Any]:
+    """Steps, numbered from 1, or milliseconds; wide enough for all of these scores."""
+    places = [mark.place.on(axis) for info in infos for mark in info.marks]
+    places += [span.place.on(axis) for info in infos for span in info.spans]
+    end = max((place.end for place in places), default=1.0)
+    plain = {"showline": False, "zeroline": False, "ticks": ""}
+    if axis is Axis.TIME:
+        return {**plain, "range": [-0.02 * end, 1.02 * end], "ticksuffix": " ms", "showgrid": True}
+    positions = sorted({mark.place.steps.start for info in infos for mark in info.marks})
+    return {
+        **plain,
+        "range": [0, end],
+        "showgrid": False,
+        "tickvals": [position + 0.5 for position in positions],
+        "ticktext": _step_names(positions),
+    }
+
+
+def y_axis(sessions: Sequence[str]) -> dict[str, Any]:
+    """Lanes from the top."""
+    lanes = max(len(sessions), 1)
+    return {
+        "range": [lanes - 0.5, -0.5],
+        "tickvals": list(range(lanes)),
+        "ticktext": [f"<b>{markup(session)}</b>" for session in sessions],
+        "showgrid": False,
+        "showline": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "ticks": "",
+    }
 
 
 def _step_names(positions: Sequence[float]) -> list[str]:

@@ -33,7 +33,8 @@ def notes(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
     refs = {"xref": "x", "yref": f"y{suffix}"}
     for make in (_arrows, _waits, _results, _ends, _attempts, _closing):
         for note in make(info, axis):
-            yield note._replace(spec={**refs, **note.spec})
+            arrow = {"axref": refs["xref"], "ayref": refs["yref"]} if note.spec["showarrow"] else {}
+            yield note._replace(spec={**note.spec, **refs, **arrow})
 
 
 def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
@@ -50,7 +51,7 @@ def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
     if axis is Axis.STEPS and len(info.marks) > info.scheduled:
         yield Note(
             {
-                **refs,
+                "xref": "x",
                 "type": "line",
                 "yref": f"y{suffix} domain",
                 "x0": info.scheduled,
@@ -79,8 +80,6 @@ def _arrows(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
                 "y": arrow.target_lane - down * BAR_EDGE,
                 "ax": where.start,
                 "ay": arrow.source_lane + down * BAR_EDGE,
-                "axref": "x",
-                "ayref": "y",
                 "text": "",
                 "showarrow": True,
                 "arrowhead": 2,

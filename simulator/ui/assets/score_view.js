@@ -124,7 +124,7 @@ class ScoreView {
   /** Labels that fit their bars; on the time axis a label that does not may stand to the right of its bar. */
   fit(traces, layout, range, width, look) {
     const pixels = (width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
-    const lane = (layout.height - layout.margin.t - layout.margin.b) / rows(layout)
+    const plot = layout.height - layout.margin.t - layout.margin.b
     const sizes = [layout.font.size, layout.font.size * SMALL]
     const starts = {}
     for (const trace of traces) {
@@ -133,7 +133,7 @@ class ScoreView {
     }
     for (const trace of traces) {
       if (!trace.customdata) continue
-      const height = trace.width * lane
+      const height = trace.width * laneShare(layout[axisName(trace.yaxis)]) * plot
       const fitted = trace.customdata.map(([, label, result], i) => {
         const end = trace.base[i] + trace.x[i]
         const inside = fitText(label, result, trace.x[i] * pixels, height, sizes, look.family)
@@ -186,13 +186,13 @@ class ScoreView {
   show() {
     const meta = this.figure?.layout.meta
     if (!meta || !this.chart._fullLayout) return
-    const known = (group, selector, since) => {
+    const known = (selector, since) => {
       for (const node of this.chart.querySelectorAll(selector)) {
         node.style.display = since[node.dataset.index] <= this.step ? "" : "none"
       }
     }
-    known("notes", ".annotation", meta.notes.map(note => note.since))
-    known("shapes", ".shapelayer [data-index]", meta.shapes)
+    known(".annotation", meta.notes.map((note, i) => (i < meta.titles ? Infinity : note.since)))
+    known(".shapelayer [data-index]", meta.shapes)
     this.place()
     this.caption()
   }
@@ -248,6 +248,14 @@ class ScoreView {
         names.push(label)
       }
     }
+    for (const note of full.annotations.slice(0, this.figure.layout.meta.titles)) {
+      const title = element("txs-title")
+      title.textContent = note.text.replace(/<[^>]*>/g, "")
+      title.style.background = note.bgcolor
+      title.style.color = note.font.color
+      title.style.top = `${full._size.t + (1 - note.y) * full._size.h}px`
+      names.push(title)
+    }
     this.lanes.style.width = `${full._size.l}px`
     this.lanes.style.height = `${full.height}px`
     this.lanes.replaceChildren(...names)
@@ -257,7 +265,8 @@ class ScoreView {
   follow(x) {
     const frame = this.chart.parentElement
     const margin = 2 * PLACE_PX
-    if (frame.scrollWidth <= frame.clientWidth) return
+    const resting = !this.moved && this.step === this.marks.length - 1
+    if (resting || frame.scrollWidth <= frame.clientWidth) return
     if (x < frame.scrollLeft + margin || x > frame.scrollLeft + frame.clientWidth - margin) {
       frame.scrollLeft = x - frame.clientWidth / 2
     }
@@ -295,6 +304,7 @@ class ScoreView {
   go(step) {
     const next = Math.max(0, Math.min(step, this.marks.length - 1))
     if (next === this.step) return
+    this.moved = true
     this.step = next
     this.show()
     this.report()
@@ -382,7 +392,11 @@ function element(name, tag = "div") {
   return made
 }
 
-const rows = layout => Math.abs(layout.yaxis.range[1] - layout.yaxis.range[0])
+/** `y2` is `yaxis2` in a layout. */
+const axisName = (ref = "y") => ref[0] + "axis" + ref.slice(1)
+
+/** What part of the plot's height one lane of this y axis has. */
+const laneShare = ({ range, domain = [0, 1] }) => (domain[1] - domain[0]) / Math.abs(range[1] - range[0])
 
 /** The figure in the page's colours, font and size. */
 function themed(layout, look, width) {
