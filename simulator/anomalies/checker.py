@@ -20,8 +20,9 @@ from simulator.history import History
 #: Longer cycles, and more of them, are beyond what a person would look at.
 MAX_LENGTH = 6
 MAX_CYCLES = 200
-#: Ways to choose the edges of one cycle that are compared.
+#: Ways to choose the edges of one cycle, and of all of them, that are compared.
 MAX_CHOICES = 512
+MAX_WAYS = 4096
 
 _SEVERITY = {phenomenon.name: place for place, phenomenon in enumerate(PHENOMENA)}
 
@@ -47,7 +48,7 @@ def judge(observations: Observations) -> Verdict:
     try:
         order = tuple(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
     except nx.NetworkXUnfeasible:
-        named = _named(_cycles(graph, between, observations), observations)
+        named = _named(islice(_cycles(graph, between, observations), MAX_WAYS), observations)
         worst_first = sorted((*dirty, *named), key=lambda anomaly: _SEVERITY[anomaly.name])
         return Verdict(found, tuple(worst_first))
     return Verdict(found, dirty, None if dirty else order)
@@ -64,7 +65,7 @@ def _dirty_reads(observations: Observations) -> Iterator[Anomaly]:
 def _cycles(
     graph: nx.DiGraph, between: Mapping[tuple[str, str], list[Dependency]], observations: Observations
 ) -> Iterator[Cycle]:
-    """Every way around every elementary cycle."""
+    """Every way around every elementary cycle, the shortest first."""
     writers = observations.writers
     saw = {
         (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step)
@@ -72,7 +73,7 @@ def _cycles(
         for edge in edges
         if edge.kind is DependencyKind.WR
     }
-    for nodes in islice(nx.simple_cycles(graph, length_bound=MAX_LENGTH), MAX_CYCLES):
+    for nodes in sorted(islice(nx.simple_cycles(graph, length_bound=MAX_LENGTH), MAX_CYCLES), key=len):
         parallel = [between[pair] for pair in pairwise((*nodes, nodes[0]))]
         for edges in islice(product(*parallel), MAX_CHOICES):
             yield Cycle(edges, writers, observations.places, saw)

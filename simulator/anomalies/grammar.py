@@ -10,7 +10,16 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from simulator.anomalies.sql import ROW_FUNCTIONS, TABLE_FREE_FUNCTIONS, UNSTABLE, bind, text
+from simulator.anomalies.sql import (
+    NO_ROWS,
+    NO_SNAPSHOT,
+    ROW_FUNCTIONS,
+    SYSTEM_COLUMNS,
+    TABLE_FREE_FUNCTIONS,
+    UNSTABLE,
+    bind,
+    text,
+)
 from simulator.i18n import N_, gettext
 from simulator.model import Scalar
 
@@ -78,15 +87,6 @@ class RefusalError(Exception):
         self.what = Unsupported(message, tuple(values.items()))
 
 
-#: First words of statements that neither read rows nor take a snapshot.
-_NO_SNAPSHOT = {
-    "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "SET", "RESET", "SHOW", "LOCK",
-    "LISTEN", "UNLISTEN", "NOTIFY", "CHECKPOINT", "DISCARD", "DEALLOCATE",
-}  # fmt: skip
-#: First words of statements that take a snapshot, but whose reads carry no application data.
-_NO_ROWS = {"ANALYZE", "VACUUM", "REINDEX", "COMMENT", "GRANT", "REVOKE"}
-
-
 def statements(sql: str) -> Iterator[tuple[str, list[Token]]]:
     """Each statement's text and tokens."""
     part: list[Token] = []
@@ -99,15 +99,18 @@ def statements(sql: str) -> Iterator[tuple[str, list[Token]]]:
 
 
 def followed(part: tuple[str, list[Token]]) -> Access:
+    """One statement's access. Raises RefusalError, SqlglotError."""
     sql, tokens = part
     words = [token.text.upper() for token in tokens]
     if words[0] == "SET" and ("SNAPSHOT" in words or "ISOLATION" in words):
         raise RefusalError(N_("SET TRANSACTION changes which snapshot the transaction sees, and that is not recorded."))
-    if words[0] in _NO_SNAPSHOT and words[1:2] != ["PREPARED"]:
+    if words[0] in NO_SNAPSHOT and words[1:2] != ["PREPARED"]:
         return Access(Kind.NONE, snapshot=False)
-    if words[0] in _NO_ROWS or (words[0] == "CREATE" and "INDEX" in words[:3]):
+    if words[0] in NO_ROWS or (words[0] == "CREATE" and "INDEX" in words[:3]):
         return Access(Kind.NONE)
     reader = _READERS.get(words[0])
+    if not words[0].isalpha():
+        raise RefusalError(N_("This SQL could not be read."))
     if reader is None:
         raise RefusalError(N_("{verb} cannot be followed: what it reads is not visible from outside."), verb=words[0])
     parsed = sqlglot.parse_one(sql, dialect="postgres")
@@ -167,9 +170,7 @@ def _without_table(parsed: exp.Expr) -> Access:
 def _update(parsed: exp.Expr) -> Access:
     if parsed.args.get("from_"):
         raise RefusalError(N_("UPDATE ... FROM reads a second table and cannot be followed."))
-    assigned = tuple(
-        (_folded(node.this.this), text(node.expression)) for node in parsed.expressions if isinstance(node, exp.EQ)
-    )
+    assigned = tuple((_folded(column.this), text(value)) for column, value in _assignments(parsed.expressions))
     table = _table(parsed.this, parsed)
     _refuse_unstable(parsed.args.get("where"))
     return Access(
@@ -182,10 +183,21 @@ def _update(parsed: exp.Expr) -> Access:
     )
 
 
+def _assignments(nodes: Iterable[exp.Expr]) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """Column and value of `a = 1` and of `(a, b) = (1, 2)`."""
+    for node in nodes:
+        if isinstance(node.this, exp.Column):
+            yield node.this, node.expression
+        elif isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
+            yield from zip(node.this.expressions, node.expression.expressions, strict=True)
+        else:
+            raise RefusalError(N_("This SQL could not be read."))
+
+
 def _reads_values(assignments: Iterable[exp.Expr]) -> bool:
     """True where a column of the row itself (not of `excluded`, the row proposed) is used."""
     used = (column for node in assignments for column in node.expression.find_all(exp.Column))
-    return any(column.table.lower() != "excluded" for column in used)
+    return any(column.table.lower() != "excluded" and column.name.upper() != "DEFAULT" for column in used)
 
 
 def _delete(parsed: exp.Expr) -> Access:
@@ -282,14 +294,11 @@ def _refuse_unstable(node: exp.Expr | None) -> None:
             )
 
 
-_SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
-
-
 def _plain_column(node: exp.Expr) -> str:
     """A column's name, `*`, or "" for anything computed."""
     if node.is_star and isinstance(node, exp.Star | exp.Column):
         return "*"
-    if isinstance(node, exp.Column) and node.name.lower() not in _SYSTEM_COLUMNS:
+    if isinstance(node, exp.Column) and node.name.lower() not in SYSTEM_COLUMNS:
         return _folded(node.this)
     return ""
 

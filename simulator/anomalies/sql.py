@@ -38,6 +38,15 @@ UNSTABLE = (
     exp.Uuid,
     exp.NextValueFor,
 )
+#: First words of statements that neither read rows nor take a snapshot.
+NO_SNAPSHOT = {
+    "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "SET", "RESET", "SHOW", "LOCK",
+    "LISTEN", "UNLISTEN", "NOTIFY", "CHECKPOINT", "DISCARD", "DEALLOCATE",
+}  # fmt: skip
+#: First words of statements that take a snapshot, but whose reads carry no application data.
+NO_ROWS = {"ANALYZE", "VACUUM", "REINDEX", "COMMENT", "GRANT", "REVOKE"}
+#: Columns that every table has and no author made.
+SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
 
 
 def text(node: exp.Expr) -> str:
@@ -95,7 +104,7 @@ def _value(node: exp.Expr, row: Mapping[str, Scalar]) -> Scalar:
         case exp.Literal():
             return int(node.this) if node.is_int else float(node.this)
         case exp.Column():
-            return row[node.name]
+            return row[node.name if node.this.quoted else node.name.lower()]
         case exp.Neg():
             return -_number(node.this, row)
     if type(node) in _ARITHMETIC:
