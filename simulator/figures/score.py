@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from simulator.figures import score_notes
-from simulator.figures.labels import cut, markup
+from simulator.figures.labels import ELLIPSIS, cut, markup
 from simulator.figures.palette import GREY, WAIT_PATTERN, faded, session_colors, text_on
 from simulator.figures.score_info import HEAD, Arrow, Axis, Mark, Place, Range, ScoreInfo, Span, Status, Wait, inset
 from simulator.figures.score_reader import score_info
@@ -35,7 +36,7 @@ FONT_SIZE = 16
 #: Share of a lane's height.
 BAR, BAND = 2 * score_notes.BAR_EDGE, 2 * score_notes.BAND_EDGE
 #: Characters of a label that a place on the step axis has room for, where nobody measures (a stored figure).
-COLUMNS = 15
+COLUMNS = 12
 
 
 def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
@@ -183,7 +184,7 @@ def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:
 
 
 def _wrapped(label: str, result: str) -> str:
-    lines = [f"{markup(cut(label, COLUMNS))}"] if label else []
+    lines = [markup(cut(line, COLUMNS)) for line in wrap(label, COLUMNS, max_lines=2, placeholder=ELLIPSIS)]
     if result:
         lines.append(f"<b>{markup(cut(result, COLUMNS))}</b>")
     return "<br>".join(lines)

@@ -85,7 +85,7 @@ def _arrows(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
                 "arrowhead": 2,
                 "arrowsize": 1.1,
                 "arrowwidth": 3,
-                "name": "arrow",
+                "arrowcolor": GREY,
             },
             arrow.known_at,
         )

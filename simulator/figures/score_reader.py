@@ -98,6 +98,11 @@ class _Statement:
     resumed_ms: float | None = None
 
     @property
+    def went_on(self) -> float | None:
+        """When its wait ended; where that was not noticed, when its answer came. None without a wait or an end."""
+        return None if not self.blocks else self.resumed_ms if self.resumed_ms is not None else self.ended
+
+    @property
     def status(self) -> Status:
         if self.skipped:
             return Status.SKIPPED
@@ -202,7 +207,7 @@ class _Reader:
         for position, each in enumerate(self.statements):
             whole = self._place(each)
             ends = [Place(Range(block.at + 1, block.at + 1), Range(block.ms, block.ms)) for block in each.blocks[1:]]
-            resumed = each.resumed_ms if each.resumed_ms is not None else whole.ms.end
+            resumed = each.went_on if each.went_on is not None else whole.ms.end
             ends.append(Place(whole.steps, Range(resumed, resumed)))
             start = each.position + HEAD
             for block, until in zip(each.blocks, ends, strict=False):
@@ -220,17 +225,15 @@ class _Reader:
 
     def arrows(self) -> Iterator[Arrow]:
         for position, each in enumerate(self.statements):
-            if each.resumed_ms is None or each.settled_at is None or not each.blocks:
-                continue
-            release = self._release(each)
-            if release is not None:
+            woken, release = each.went_on, self._release(each) if each.blocks else None
+            if woken is not None and release is not None and each.settled_at is not None:
                 session, ms = release
                 edge = each.settled_at + 1.0
                 yield Arrow(
                     mark=position,
                     source_lane=self._lane(session),
                     target_lane=self._lane(each.session),
-                    place=Place(Range(edge, edge), Range(min(ms, each.resumed_ms), each.resumed_ms)),
+                    place=Place(Range(edge, edge), Range(min(ms, woken), woken)),
                     known_at=each.settled_at,
                 )
 

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.figures.score_info import HEAD, Axis, Range, Status
 from simulator.figures.score_reader import score_info
-from simulator.history import History
+from simulator.history import History, StepResumed
 from simulator.model import Schedule
 from tests.unit import score_samples as samples
 
@@ -94,6 +94,13 @@ def test_deadlock_wakes_by_the_victims_statement() -> None:
     assert [(wait.mark, wait.place.steps) for wait in info.waits] == [(2, (2 + HEAD, 4)), (3, (3 + HEAD, 4))]
     (arrow,) = info.arrows  # the victim was not woken: nothing was released for it
     assert (arrow.mark, arrow.source_lane, arrow.place.steps) == (2, 1, (4, 4))
+
+
+def test_wait_whose_end_nobody_saw_ends_with_the_answer() -> None:
+    events = tuple(event for event in samples.lost_update().events if not isinstance(event, StepResumed))
+    info = score_info(History(("T1", "T2"), events), samples.LOST_UPDATE)
+    assert info.waits[0].place.ms.end == info.marks[3].place.ms.end
+    assert [(arrow.source_lane, arrow.target_lane, arrow.place.steps) for arrow in info.arrows] == [(0, 1, (5, 5))]
 
 
 def test_queue_moves_up_and_the_blocker_changes() -> None:
