@@ -105,6 +105,8 @@ class SessionScript:
     steps: tuple[Step, ...]
     #: a level of its own; None means the level that the run is started with
     isolation: Isolation | None = None
+    #: its one step runs without BEGIN and is a transaction by itself: VACUUM refuses anything else
+    autocommit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,14 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A step that waits, and the sessions that must go first, as the server names them."""
+
+    step: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One way to write the transactions of a scenario: the naive one, or a fix."""
 
@@ -144,6 +154,8 @@ class Variant:
     note: str = ""
     #: the same transactions as an application writes them
     sqlalchemy: str = ""
+    #: waits in the order of their beginning, at the level that the scenario opens at; None where none are stated
+    waits: tuple[Wait, ...] | None = None
 
     def step(self, key: str) -> Step:
         """The step called `session.name`. Raises KeyError."""
@@ -167,7 +179,7 @@ class Scenario:
 
     key: str
     title: str
-    #: `isolation` or `hermitage` (later also `locks`)
+    #: `isolation`, `hermitage` or `locks`
     family: str
     #: place in the picker; lower is earlier
     order: int

@@ -152,7 +152,7 @@ class Scheduler:
         before = ""
         if not lane.began:
             isolation = lane.script.isolation or self._isolation
-            before = self._room.begin_sql(isolation)
+            before = "" if lane.script.autocommit else self._room.begin_sql(isolation)
             lane.began = True
             self._add_step(lane, TransactionBegan, isolation=isolation, attempt=lane.attempt)
         elif step.ends == "COMMIT":
@@ -281,7 +281,8 @@ class Scheduler:
             saved=saved,
         )
         if not lane.connection.in_transaction:
-            self._end(lane, "committed" if last.tag == "COMMIT" else "aborted" if step.retry else "rolled back")
+            committed = last.tag == "COMMIT" or lane.script.autocommit
+            self._end(lane, "committed" if committed else "aborted" if step.retry else "rolled back")
             lane.retryable = step.retry
 
     def _fail(self, lane: Lane, error: ServerError) -> None:
@@ -304,7 +305,7 @@ class Scheduler:
         self._add_step(lane, TransactionEnded, outcome=outcome, xid=lane.xid, sqlstate=sqlstate)
         lane.ended = True
         if outcome == "committed":
-            self._commits.append((lane.transaction, lane.xid is not None))
+            self._commits.append((lane.transaction, lane.xid is not None or lane.script.autocommit))
 
     def _add_step(self, lane: Lane, kind: Callable[..., AnyEvent], **fields: Any) -> None:
         self._add(lane, kind, step=lane.step.key if lane.step else None, **fields)

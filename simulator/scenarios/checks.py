@@ -8,7 +8,7 @@ from typing import NamedTuple
 from simulator.errors import ScenarioError
 from simulator.i18n import gettext as _
 from simulator.model import Step
-from simulator.scenarios import guard, order, parameters
+from simulator.scenarios import guard, order, parameters, waits
 from simulator.scenarios.positions import Location, path
 from simulator.scenarios.schema import ScenarioSpec, StepSpec, VariantSpec
 
@@ -61,11 +61,14 @@ def _variant(place: Location, variant: VariantSpec) -> Iterator[_Found]:
         where = (*place, "sessions", name)
         steps = [step(name, spec) for spec in specs]
         yield from _twice(where, [one.name for one in steps], "name")
-        yield from _endings(where, steps)
+        if name not in variant.autocommit:
+            yield from _endings(where, steps)
         yield from _saved_values(where, steps)
         for index, one in enumerate(steps):
             yield from _step((*where, index), one)
+    yield from _autocommit(place, variant)
     yield from _schedule(place, variant)
+    yield from _waits(place, variant)
 
 
 def _schedule(place: Location, variant: VariantSpec) -> Iterator[_Found]:
@@ -76,6 +79,26 @@ def _schedule(place: Location, variant: VariantSpec) -> Iterator[_Found]:
     if problem:
         at, sentence = problem
         yield ((*place, "schedule") if at is None else (*place, "schedule", at), sentence)
+
+
+def _autocommit(place: Location, variant: VariantSpec) -> Iterator[_Found]:
+    for index, name in enumerate(variant.autocommit):
+        steps = variant.sessions.get(name)
+        if steps is None:
+            known = ", ".join(variant.sessions)
+            sentence = _("There is no session {session!r}; the sessions are {known}.")
+            yield ((*place, "autocommit", index), sentence.format(session=name, known=known))
+        elif len(steps) > 1 or step(name, steps[0]).ends:
+            sentence = _("{session} runs without BEGIN, so it has exactly one step: a statement, and no COMMIT.")
+            yield ((*place, "autocommit", index), sentence.format(session=name))
+
+
+def _waits(place: Location, variant: VariantSpec) -> Iterator[_Found]:
+    scripts = {name: [one.name for one in specs] for name, specs in variant.sessions.items()}
+    for index, text in enumerate(variant.waits or ()):
+        sentence = waits.problem(text, scripts)
+        if sentence:
+            yield ((*place, "waits", index), sentence)
 
 
 def _twice(place: Location, names: Sequence[str], field: str) -> Iterator[_Found]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from simulator.errors import ScenarioError
 from simulator.i18n import gettext as _
 from simulator.model import Invariant, Outcome, Scenario, Schedule, SessionScript, Variant
+from simulator.scenarios import waits
 from simulator.scenarios.checks import Problem, check, step
 from simulator.scenarios.positions import Positions
 from simulator.scenarios.schema import MAX_FILE_BYTES, ScenarioSpec, VariantSpec
@@ -150,7 +151,8 @@ def _scenario(spec: ScenarioSpec) -> Scenario:
 
 def _variant(spec: VariantSpec) -> Variant:
     sessions = tuple(
-        SessionScript(name, tuple(step(name, one) for one in steps)) for name, steps in spec.sessions.items()
+        SessionScript(name, tuple(step(name, one) for one in steps), autocommit=name in spec.autocommit)
+        for name, steps in spec.sessions.items()
     )
     return Variant(
         key=spec.key,
@@ -162,4 +164,5 @@ def _variant(spec: VariantSpec) -> Variant:
         setup=spec.setup.strip(),
         note=spec.note,
         sqlalchemy=spec.sqlalchemy.strip("\n"),
+        waits=None if spec.waits is None else tuple(map(waits.parse, spec.waits)),
     )

@@ -11,6 +11,7 @@ from simulator.i18n import gettext as _
 from simulator.model import Isolation
 from simulator.scenarios.guard import MAX_LENGTH as MAX_CONDITION
 from simulator.scenarios.order import MAX_STEPS
+from simulator.scenarios.waits import MAX_TEXT as MAX_WAIT
 
 MAX_FILE_BYTES = 65_536
 MAX_SQL_BYTES = 8_192
@@ -73,6 +74,7 @@ Condition = Annotated[str, Field(min_length=1, max_length=MAX_CONDITION)]
 Level = Annotated[Isolation, BeforeValidator(_level)]
 Levels = Annotated[list[Level], BeforeValidator(_each_level_once)]
 OutcomeWord = Literal["safe", "aborted", "retried", "anomaly"]
+WaitText = Annotated[str, Field(min_length=1, max_length=MAX_WAIT), AfterValidator(_plain)]
 
 
 class _Part(BaseModel):
@@ -102,7 +104,10 @@ class VariantSpec(_Part):
         dict[SessionName, Annotated[list[StepSpec], Field(min_length=1, max_length=MAX_STEPS_OF_SESSION)]],
         Field(min_length=1, max_length=MAX_SESSIONS),
     ]
+    #: sessions that run without BEGIN
+    autocommit: Annotated[list[SessionName], Field(max_length=MAX_SESSIONS)] = []
     schedule: Annotated[list[str], Field(min_length=1, max_length=MAX_STEPS)]
+    waits: Annotated[list[WaitText], Field(max_length=MAX_STEPS)] | None = None
     expect: Annotated[dict[Level, OutcomeWord], BeforeValidator(_each_level_once)] = {}
     sqlalchemy: Text = ""
 
