@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from simulator.anomalies.access import probes
+from simulator.anomalies.access import ProbePlan, probes
 from simulator.anomalies.checker import check
 from simulator.anomalies.types import Verdict
 from simulator.engines.base import Capabilities, Engine, Probes, Room, ServerInfo
 from simulator.errors import EngineError, RunError
-from simulator.history import CommittedStateObserved, History, StatementFailed, StatementStarted, TransactionEnded
+from simulator.history import (
+    AnyEvent,
+    CommittedStateObserved,
+    History,
+    StatementFailed,
+    StatementStarted,
+    TransactionEnded,
+)
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Outcome, Scenario, Schedule, Step, Variant
 from simulator.scheduler import EventLog, Scheduler, StillWaiting
@@ -108,33 +115,47 @@ def run_scenario(
     order = schedule or variant.schedule
     room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
     try:
-        run = _Run(room, engine.capabilities(), variant, isolation, observe, time.monotonic() + deadline_s)
+        run = Run(room, engine.capabilities(), variant, isolation, observe, time.monotonic() + deadline_s)
         reason = run.play(order, retry)
         history = run.history()
-        invariant = _ask_invariant(room, scenario)
+        invariant = ask_invariant(room, scenario)
     finally:
         room.close()
-    aborts = tuple(_aborts(history))
-    verdict = check(history) if observe else Verdict(no_verdict=_("The committed states were not observed."))
-    outcome, why = _judge(verdict, invariant, aborts, run, reason)
-    return RunResult(
-        scenario=scenario,
-        variant=variant,
-        schedule=order,
-        isolation=isolation,
-        server=engine.info(),
-        history=history,
-        verdict=verdict,
-        outcome=outcome,
-        invariant=invariant,
-        aborts=aborts,
-        impossible=run.impossible,
-        reason=why,
-        elapsed_ns=time.monotonic_ns() - started,
+    return judged(
+        RunResult(
+            scenario=scenario,
+            variant=variant,
+            schedule=order,
+            isolation=isolation,
+            server=engine.info(),
+            history=history,
+            verdict=Verdict(no_verdict=_("The committed states were not observed.")),
+            outcome=Outcome.NO_VERDICT,
+            invariant=invariant,
+            impossible=run.impossible,
+            reason=reason,
+        ),
+        started,
+        observed=observe,
     )
 
 
-class _Run:
+def judged(result: RunResult, started_ns: int, *, observed: bool = True) -> RunResult:
+    """The result with its verdict, its aborts and its outcome, from its history; `reason`: why the run broke off."""
+    aborts = tuple(_aborts(result.history))
+    verdict = check(result.history) if observed else result.verdict
+    outcome, reason = _judge(replace(result, verdict=verdict, aborts=aborts))
+    return replace(
+        result,
+        verdict=verdict,
+        aborts=aborts,
+        outcome=outcome,
+        reason=reason,
+        elapsed_ns=time.monotonic_ns() - started_ns,
+    )
+
+
+class Run:
     """One run while it goes on."""
 
     def __init__(
@@ -150,22 +171,31 @@ class _Run:
         self._variant = variant
         self._log = EventLog()
         self._plan = probes(step.sql for session in variant.sessions for step in session.steps) if observe else None
-        self._scheduler = Scheduler(
+        self.scheduler = Scheduler(
             room, capabilities, isolation, self._log, deadline=deadline, on_commit=self._committed
         )
         self.impossible: Impossible | None = None
+
+    @property
+    def events(self) -> Sequence[AnyEvent]:
+        """What was seen until now."""
+        return self._log.events
+
+    def open(self) -> None:
+        """Open every session and look at the first committed state. Raises EngineError."""
+        for session in self._variant.sessions:
+            self.scheduler.open(session)
+        self._look(None)
 
     def play(self, order: Schedule, retry: bool) -> str:
         """The whole run; a sentence where it could not be carried to its end, else ""."""
         step: Step | None = None
         try:
-            for session in self._variant.sessions:
-                self._scheduler.open(session)
-            self._look(None)
+            self.open()
             for step in map(self._variant.step, order.steps):
-                self._scheduler.issue(step)
+                self.scheduler.issue(step)
             step = None
-            for lane in self._scheduler.waiting():
+            for lane in self.scheduler.waiting():
                 raise StillWaiting(lane)
             if retry:
                 self._run_aborted_again()
@@ -177,15 +207,16 @@ class _Run:
         return ""
 
     def history(self) -> History:
+        """What was seen until now; may be asked again and again while the run goes on."""
         self._match_late_conditions()
         return self._log.history(tuple(session.name for session in self._variant.sessions))
 
     def _run_aborted_again(self) -> None:
-        for lane in self._scheduler.lanes.values():
+        for lane in self.scheduler.lanes.values():
             while lane.retryable and lane.attempt < MAX_ATTEMPTS:
-                self._scheduler.restart(lane)
+                self.scheduler.restart(lane)
                 for step in lane.script.steps:
-                    self._scheduler.issue(step)
+                    self.scheduler.issue(step)
 
     def _committed(self, transaction: str, wrote: bool) -> None:
         # A transaction without an id wrote nothing: the committed state is the one already seen.
@@ -223,6 +254,8 @@ class _Run:
             return  # The checker finds the condition missing and gives no verdict.
         for place, event, matches in zip(places, seen, found, strict=True):
             self._log.events[place] = replace(event, matches=event.matches + matches)
+        # From here on they are asked with every state; a SELECT would lack its answers on the states before.
+        self._plan = ProbePlan(plan.conditions, self._plan.selects)
 
 
 def explain_impossible(impossible: Impossible) -> str:
@@ -268,12 +301,21 @@ def _aborts(history: History) -> Iterator[Abort]:
             transaction=event.transaction or "",
             step=event.step or "",
             sqlstate=event.sqlstate,
-            message=failure.message if failure else _("The application saw a conflict and rolled back."),
+            message=_why_aborted(event, failure),
             retried_as=again.transaction if again else None,
         )
 
 
-def _ask_invariant(room: Room, scenario: Scenario) -> InvariantResult | None:
+def _why_aborted(ended: TransactionEnded, failure: StatementFailed | None) -> str:
+    if failure is not None:
+        return failure.message
+    if ended.sqlstate is not None:
+        return _("The server closed the connection between two statements.")
+    return _("The application saw a conflict and rolled back.")
+
+
+def ask_invariant(room: Room, scenario: Scenario) -> InvariantResult | None:
+    """Whether the scenario's business rule holds now; None where it has none."""
     rule = scenario.invariant
     if rule is None:
         return None
@@ -285,21 +327,19 @@ def _ask_invariant(room: Room, scenario: Scenario) -> InvariantResult | None:
     return InvariantResult(rule.title, rule.sql, holds if isinstance(holds, bool) else None)
 
 
-def _judge(
-    verdict: Verdict, invariant: InvariantResult | None, aborts: tuple[Abort, ...], run: _Run, reason: str
-) -> tuple[Outcome, str]:
+def _judge(result: RunResult) -> tuple[Outcome, str]:
     """The outcome, and why where it is `error` or `no verdict`."""
-    if run.impossible is not None:
-        return Outcome.NO_VERDICT, reason
-    if reason:
-        return Outcome.ERROR, reason
-    unforeseen = [abort for abort in aborts if abort.sqlstate and not abort.sqlstate.startswith(tuple(FORESEEN))]
+    if result.impossible is not None:
+        return Outcome.NO_VERDICT, result.reason
+    if result.reason:
+        return Outcome.ERROR, result.reason
+    unforeseen = [a for a in result.aborts if a.sqlstate and not a.sqlstate.startswith(tuple(FORESEEN))]
     if unforeseen:
         return Outcome.ERROR, f"{unforeseen[0].step}: {unforeseen[0].message}"
-    if verdict.anomalies or (invariant is not None and invariant.holds is False):
+    if result.verdict.anomalies or (result.invariant is not None and result.invariant.holds is False):
         return Outcome.ANOMALY, ""
-    if verdict.no_verdict is not None:
-        return Outcome.NO_VERDICT, verdict.no_verdict
-    if any(abort.retried_as is None for abort in aborts):
+    if result.verdict.no_verdict is not None:
+        return Outcome.NO_VERDICT, result.verdict.no_verdict
+    if any(abort.retried_as is None for abort in result.aborts):
         return Outcome.ABORTED, ""
-    return (Outcome.RETRIED, "") if aborts else (Outcome.SAFE, "")
+    return (Outcome.RETRIED, "") if result.aborts else (Outcome.SAFE, "")
