@@ -38,14 +38,15 @@ class OutcomeStyle(NamedTuple):
     word: str
 
 
+#: Each at least 3:1 on a white and on a dark page, so that a symbol in it can be seen on both.
 OUTCOMES: Mapping[Outcome, OutcomeStyle] = MappingProxyType(
     {
         Outcome.SAFE: OutcomeStyle("#009E73", "✓", N_("safe")),
-        Outcome.RETRIED: OutcomeStyle("#56B4E9", "↻", N_("safe after a retry")),
-        Outcome.ABORTED: OutcomeStyle("#F3B8BD", "✕", N_("aborted")),
+        Outcome.RETRIED: OutcomeStyle("#2E8BC0", "↻", N_("safe after a retry")),
+        Outcome.ABORTED: OutcomeStyle("#B25B66", "✕", N_("aborted")),
         Outcome.ANOMALY: OutcomeStyle(RED, "⚠", N_("anomaly")),
-        Outcome.ERROR: OutcomeStyle("#5A616C", "!", N_("error")),
-        Outcome.NO_VERDICT: OutcomeStyle("#C9CED6", "?", N_("no verdict")),
+        Outcome.ERROR: OutcomeStyle("#6B7280", "!", N_("error")),
+        Outcome.NO_VERDICT: OutcomeStyle(GREY, "?", N_("no verdict")),
     }
 )
 
