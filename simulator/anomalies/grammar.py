@@ -17,6 +17,7 @@ from simulator.anomalies.sql import (
     SYSTEM_COLUMNS,
     TABLE_FREE_FUNCTIONS,
     UNSTABLE,
+    adds_plain_column,
     bind,
     text,
 )
@@ -106,7 +107,7 @@ def followed(part: tuple[str, list[Token]]) -> Access:
         raise RefusalError(N_("SET TRANSACTION changes which snapshot the transaction sees, and that is not recorded."))
     if words[0] in NO_SNAPSHOT and words[1:2] != ["PREPARED"]:
         return Access(Kind.NONE, snapshot=False)
-    if words[0] in NO_ROWS or (words[0] == "CREATE" and "INDEX" in words[:3]):
+    if words[0] in NO_ROWS or (words[0] == "CREATE" and "INDEX" in words[:3]) or adds_plain_column(words):
         return Access(Kind.NONE)
     reader = _READERS.get(words[0])
     if not words[0].isalpha():

@@ -12,7 +12,7 @@ from simulator.anomalies.pending import Pending
 from simulator.anomalies.statements import Statement, Transaction, View
 from simulator.anomalies.states import NoVerdictError, States
 from simulator.anomalies.versions import Change, Item, PredicateRead, Read
-from simulator.anomalies.writes import Orders, Writes
+from simulator.anomalies.writes import Orders, Own, Writes
 from simulator.history import Row, TableState
 from simulator.i18n import N_
 
@@ -34,6 +34,13 @@ class Chosen:
     dropped: frozenset[Row]
     #: written before by the same transaction: no dependency, and no surprise in the result
     own: frozenset[Row]
+    #: rows that it had inserted and took away again later
+    passing: int = 0
+
+    @property
+    def any_own(self) -> bool:
+        """Rows of the same transaction may be in the result."""
+        return bool(self.own or self.passing)
 
 
 class Reader:
@@ -56,15 +63,16 @@ class Reader:
             if _reads(statement):
                 self._read(statement, own)
 
-    def _read(self, statement: Statement, own: frozenset[Item]) -> None:
+    def _read(self, statement: Statement, own: Own) -> None:
         table = self._states.table(statement.access.table)
         if not table.key_columns:
             return
         view = self._transaction.view(statement, self._states)
-        chosen = self._choose(statement, view, frozenset(item.key for item in own if item.table == table.table))
+        chosen = self._choose(statement, view, own)
         if statement.access.skips_locked:
             self._note_reads(statement, view, _returned_keys(statement, table, chosen))
             return
+        self._refuse_replaced(statement, view, chosen)
         if not _verified(statement, table, view, chosen, self._states):
             self._note_dirty(statement, table, view, chosen)
             return
@@ -73,13 +81,20 @@ class Reader:
             self._note_reads(statement, view, chosen.taken)
         self._note_predicate(statement, view, chosen, read=chosen.taken if reads_rows else frozenset())
 
-    def _choose(self, statement: Statement, view: View, own: frozenset[Row]) -> Chosen:
+    def _choose(self, statement: Statement, view: View, own: Own) -> Chosen:
         table, condition = statement.access.table, statement.condition
-        chosen = self._states.matching(table, condition, view.chosen) - own
-        if view.chosen == view.taken:
-            return Chosen(chosen, frozenset(), own)
-        taken = chosen & self._states.matching(table, condition, view.taken)
-        return Chosen(taken, chosen - taken, own)
+        keys = frozenset(item.key for item in own.items if item.table == table)
+        chosen = taken = self._states.matching(table, condition, view.chosen) - keys
+        if view.chosen != view.taken:
+            taken = chosen & self._states.matching(table, condition, view.taken)
+        return Chosen(taken, chosen - taken, keys, own.passing.get(table, 0))
+
+    def _refuse_replaced(self, statement: Statement, view: View, chosen: Chosen) -> None:
+        """A row that was deleted and inserted anew under the same key is another row to a write that waited for it."""
+        if view.chosen != view.taken and statement.access.kind is not Kind.READ:
+            table = statement.access.table
+            if not all(Item(table, key) in self._writes.changes for key in chosen.taken):
+                raise UnexplainedError(statement)
 
     def _changed(self, table: str) -> Iterable[Item]:
         return self._orders.items.get(table, ())
@@ -94,7 +109,8 @@ class Reader:
 
     def _note_dirty(self, statement: Statement, table: TableState, view: View, chosen: Chosen) -> None:
         """The rows are not those of the committed state: see whether they are another transaction's pending ones."""
-        if statement.access.kind is not Kind.READ or statement.access.aggregate or chosen.own or chosen.dropped:
+        plain = statement.access.kind is Kind.READ and not (statement.access.aggregate or statement.access.locking)
+        if not plain or chosen.any_own:
             raise UnexplainedError(statement)
         rows = _keyed_rows(statement, table, chosen)
         places = _places(statement, table)
@@ -154,15 +170,15 @@ def _verified(statement: Statement, table: TableState, view: View, chosen: Chose
     if statement.access.kind is not Kind.READ:
         # An UPDATE that waited, or that meets rows of its own transaction, may count others.
         counts = statement.access.kind in (Kind.UPDATE, Kind.DELETE) and statement.count is not None
-        return not counts or bool(statement.waits or chosen.own) or statement.count == len(chosen.taken)
+        return not counts or bool(statement.waits) or chosen.any_own or statement.count == len(chosen.taken)
     if statement.access.aggregate:
-        return bool(chosen.own) or _answered(statement, view, states)
+        return chosen.any_own or _answered(statement, view, states)
     rows = states[view.taken].rows[table.table]
     places = _places(statement, table)
     expected = Counter(tuple(rows[key].values[place] for place in places) for key in chosen.taken)
     surplus = Counter(statement.rows)
     surplus.subtract(expected)
-    return min(surplus.values(), default=0) >= 0 and surplus.total() <= len(chosen.own)
+    return min(surplus.values(), default=0) >= 0 and surplus.total() <= len(chosen.own) + chosen.passing
 
 
 def _answered(statement: Statement, view: View, states: States) -> bool:

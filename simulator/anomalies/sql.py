@@ -23,6 +23,7 @@ ROW_FUNCTIONS = {
 TABLE_FREE_FUNCTIONS = (
     "pg_advisory", "pg_try_advisory", "pg_sleep", "pg_backend_pid", "pg_current", "pg_export", "txid_", "set_config",
     "current_setting", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "pg_notify", "version",
+    "hashtext", "has_parameter_privilege", "pg_relation_size",
 )  # fmt: skip
 #: Functions whose answer depends on when, by whom or how often they are asked.
 UNSTABLE = (
@@ -47,6 +48,11 @@ NO_SNAPSHOT = {
 NO_ROWS = {"ANALYZE", "VACUUM", "REINDEX", "COMMENT", "GRANT", "REVOKE"}
 #: Columns that every table has and no author made.
 SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"))
+
+
+def adds_plain_column(words: list[str]) -> bool:
+    """`ALTER TABLE t ADD COLUMN c type`, and nothing more: it reads no row and writes none."""
+    return words[:2] == ["ALTER", "TABLE"] and words[3:5] == ["ADD", "COLUMN"] and len(words) == 7
 
 
 def text(node: exp.Expr) -> str:

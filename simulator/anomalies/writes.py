@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from simulator.anomalies.access import Kind
 from simulator.anomalies.sql import UnknownValueError, evaluate
@@ -13,31 +15,46 @@ from simulator.anomalies.versions import SETUP, Item, Version
 from simulator.history import Row, RowVersion
 
 
+class Own(NamedTuple):
+    """What a transaction had written before one of its statements."""
+
+    #: rows that its commit changed
+    items: frozenset[Item]
+    #: table -> rows that it had inserted and that its commit did not leave: it took them away again
+    passing: Mapping[str, int]
+
+
 @dataclass(slots=True)
 class Writes:
-    """One committed transaction's writes. `before[n]`: items that it had written before its statement n."""
+    """One committed transaction's writes. `before[n]`: what it had written before its statement n."""
 
     changes: Mapping[Item, Changed]
     first: dict[Item, str] = field(default_factory=dict)
     last: dict[Item, str] = field(default_factory=dict)
-    before: list[frozenset[Item]] = field(default_factory=list)
+    before: list[Own] = field(default_factory=list)
 
 
 def place_writes(transaction: Transaction, states: States, number: int) -> Writes:
     """Writes of the transaction whose commit led to state `number`."""
     writes = Writes({change.item: change for change in states.changes[number]})
     wrote = [False]
+    passing: Counter[str] = Counter()
     for statement in transaction.statements:
-        writes.before.append(frozenset(writes.first))
+        writes.before.append(Own(frozenset(writes.first), dict(passing)))
         is_write = statement.access.kind in (Kind.INSERT, Kind.UPDATE, Kind.DELETE)
         wrote.append(wrote[-1] or is_write)
         if is_write:
-            for item in touched(transaction, statement, states, writes):
+            items = touched(transaction, statement, states, writes)
+            for item in items:
                 writes.first.setdefault(item, statement.step)
                 writes.last[item] = statement.step
+            if statement.access.kind is Kind.INSERT:
+                passing[statement.access.table] += max((statement.count or 0) - len(items), 0)
     # Rows that no statement names were changed by a trigger or a cascade of some earlier write.
     rest = frozenset(writes.changes) - frozenset(writes.first)
-    writes.before = [items | rest if some else items for items, some in zip(writes.before, wrote, strict=False)]
+    writes.before = [
+        own._replace(items=own.items | rest) if some else own for own, some in zip(writes.before, wrote, strict=False)
+    ]
     return writes
 
 

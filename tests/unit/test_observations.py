@@ -165,6 +165,16 @@ def test_an_insert_looks_at_the_conflict_that_it_waited_for() -> None:
     assert predicates(observe(run.history())) == [("T2.1", ["T1"], [])]
 
 
+@pytest.mark.parametrize(
+    ("waiting", "tag"),
+    [("SELECT * FROM account WHERE id = 1 FOR UPDATE", "SELECT 0"), (f"{SET_1}", "UPDATE 0")],
+)
+def test_a_row_that_was_deleted_and_inserted_anew_is_not_the_row_that_was_waited_for(waiting: str, tag: str) -> None:
+    run = Played(TWO).step("T1", "DELETE FROM account WHERE id = 1", tag="DELETE 1").start("T2", waiting).wait("T2")
+    run.step("T1", "INSERT INTO account (id, balance) VALUES (1, 7)", tag="INSERT 0 1").commit("T1", r1=(1, 7))
+    assert "no committed state" in refusal(run.finish("T2", tag=tag).commit("T2").history())
+
+
 # Predicates
 
 
@@ -218,6 +228,14 @@ def test_own_inserts_and_deletes_explain_a_result() -> None:
     run.step("T1", "DELETE FROM account WHERE id = 2", tag="DELETE 1")
     run.step("T1", "SELECT * FROM account", (1, 100), (3, 1)).commit("T1", r2=None, r3=(3, 1))
     assert reads(observe(run.history())) == []
+
+
+def test_a_row_that_was_inserted_and_deleted_again_leaves_no_trace_but_explains_a_result() -> None:
+    run = Played(TWO, conditions={"balance < 60": lambda _, balance: balance < 60})
+    run.step("T1", "INSERT INTO account (id, balance) VALUES (3, 1)", tag="INSERT 0 1")
+    run.step("T1", "SELECT * FROM account", (1, 100), (2, 20), (3, 1))
+    run.step("T1", "DELETE FROM account WHERE balance < 60", tag="DELETE 2").commit("T1", r2=None)
+    assert observe(run.history()).committed == ("T1",)
 
 
 def test_a_cascade_is_a_write_of_some_statement_before() -> None:
