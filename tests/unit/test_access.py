@@ -87,7 +87,16 @@ def test_statements_without_a_snapshot(sql: str) -> None:
     assert (access.kind, access.snapshot) == (Kind.NONE, False)
 
 
-@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT pg_advisory_xact_lock(1)", "SELECT pid FROM pg_locks"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1",
+        "SELECT pg_advisory_xact_lock(hashtext(current_schema()), 1)",
+        "SELECT pid FROM pg_locks",
+        "SELECT pg_relation_size('a')",
+        "ALTER TABLE a ADD COLUMN x int",
+    ],
+)
 def test_statements_that_read_no_application_data(sql: str) -> None:
     access = only(sql)
     assert (access.kind, access.snapshot) == (Kind.NONE, True)
@@ -123,7 +132,8 @@ def test_a_step_may_have_several_statements() -> None:
         ("INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT"),
         ("INSERT INTO a VALUES (1) ON CONFLICT (id) DO NOTHING", "ON CONFLICT"),
         ("TRUNCATE a", "TRUNCATE"),
-        ("ALTER TABLE a ADD COLUMN x int", "ALTER"),
+        ("ALTER TABLE a DROP COLUMN x", "ALTER"),
+        ("ALTER TABLE a ADD COLUMN x int DEFAULT 1", "ALTER"),
         ("DO $$ BEGIN END $$", "DO"),
         ("MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN DELETE", "MERGE"),
         ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION"),
