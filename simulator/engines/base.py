@@ -14,6 +14,7 @@ from typing import Protocol
 from simulator.history import Answer, Matches, Row, TableState
 from simulator.model import Isolation, Scalar
 from simulator.replies import Notice, Reply
+from simulator.seen import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Capabilities:
     #: the server reports each finished deadlock check to the waiting session (PostgreSQL: log_lock_waits)
     reports_deadlock_check: bool = True
     can_cancel: bool = True
+    #: `Room.watch` finds dead and uncommitted row versions, and row locks
+    sees_dead_versions: bool = False
+    #: why it does not: a message for gettext
+    no_dead_versions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,9 @@ class Room(Protocol):
     def observe(self, probes: Probes) -> StateObservation:
         """The committed state, from the observer's own connection. Raises EngineError."""
 
+    def watch(self) -> Watched:
+        """Sessions, locks and row versions while every session is settled, by the observer. Raises EngineError."""
+
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Matches, ...], ...]:
@@ -161,6 +169,12 @@ class Engine(Protocol):
 
     def rooms_open(self) -> int:
         """How many runs are going on in this process."""
+
+    def activity(self, *, everyone: bool) -> tuple[Row, ...]:
+        """Sessions of runs and, for `everyone`, others that the role may see: rows of `sql/activity.sql`.
+
+        Raises EngineError.
+        """
 
     def gc_stale_rooms(self) -> int:
         """Drop what runs of dead processes left behind; how many."""

@@ -239,6 +239,9 @@ class FakeEngine:
         self.rooms.append(FakeRoom(self._rows, self._left))
         return self.rooms[-1]
 
+    def activity(self, *, everyone: bool) -> tuple[Row, ...]:
+        return ()
+
     def gc_stale_rooms(self) -> int:
         return 0
 

@@ -21,10 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from simulator.engines.base import Capabilities, ServerInfo
-from simulator.engines.room import PostgresRoom, TableLayouts
+from simulator.engines.room import PostgresRoom, TableLayouts, pgconn_of, reset_checkout
 from simulator.engines.statements import compose, execute, statement
 from simulator.errors import EngineBusy, EngineError
+from simulator.history import Row
 from simulator.model import Isolation
+from simulator.wire import result_set
 
 #: Guard rails of every session. One that the server does not know (an older version) is left out.
 #: Without client_connection_check_interval the waiting UPDATE of a killed client commits later.
@@ -45,7 +47,7 @@ GUARD_RAILS = MappingProxyType(
 #: First half of the advisory lock that says "the process with this number is alive".
 ALIVE = 0x54585343
 
-#: Connections a run needs at most: its sessions and its observer.
+#: Connections a run needs at most: its sessions and its observer. One more, for all runs, watches the server.
 _PER_ROOM = 9
 
 
@@ -74,7 +76,7 @@ class PostgresEngine:
             "postgresql+psycopg://",
             creator=self._connect,
             poolclass=QueuePool,
-            pool_size=rooms * _PER_ROOM,
+            pool_size=rooms * _PER_ROOM + 1,
             max_overflow=0,
             pool_reset_on_return=None,
             pool_use_lifo=True,
@@ -121,6 +123,18 @@ class PostgresEngine:
             return self._pool.raw_connection()
         except (SQLAlchemyError, psycopg.Error) as error:
             raise EngineError(_unreachable(self._info, error)) from None
+
+    def activity(self, *, everyone: bool) -> tuple[Row, ...]:
+        """Rows of `sql/activity.sql`, over a connection from the pool. Raises EngineError."""
+        query = compose(statement("activity").decode(), everyone=sql.Literal(everyone))
+        connection = reset_checkout(self.checkout, b"")
+        try:
+            return result_set(execute(pgconn_of(connection), query)[0]).rows
+        except (EngineError, psycopg.Error) as error:
+            connection.invalidate()
+            raise EngineError(_unreachable(self._info, error)) from None
+        finally:
+            connection.close()
 
     def gc_stale_rooms(self) -> int:
         """Drop schemas of processes that are gone: those whose advisory lock is free. Returns how many."""

@@ -59,7 +59,7 @@ class PostgresRoom:
         leave: Callable[[], None],
     ) -> PostgresRoom:
         """Make the schema and run the setup. Raises EngineError; then nothing is left and `leave` was not called."""
-        room = cls(label, _reset_checkout(checkout, b""), checkout, leave)
+        room = cls(label, reset_checkout(checkout, b""), checkout, leave)
         try:
             room._run_setup(setup, layouts)
         except BaseException:
@@ -81,8 +81,8 @@ class PostgresRoom:
             schema=sql.Identifier(self._label),
             name=sql.Literal(f"{self._label}:{name}"),
         )
-        connection = _reset_checkout(self._checkout, settings)
-        session = WireSession(name, _pgconn(connection))
+        connection = reset_checkout(self._checkout, settings)
+        session = WireSession(name, pgconn_of(connection))
         self._sessions[name] = (session, connection)
         return session
 
@@ -95,7 +95,7 @@ class PostgresRoom:
 
     def blocks(self, sessions: Collection[SessionConnection]) -> Mapping[str, Block]:
         """For each of these sessions that waits for a lock: why. Raises EngineError."""
-        pgconn = _pgconn(self._observer)
+        pgconn = pgconn_of(self._observer)
         if not self._blocks_prepared:
             prepare(pgconn, b"blocks", statement("blocks"))
             self._blocks_prepared = True
@@ -106,7 +106,7 @@ class PostgresRoom:
 
     def observe(self, probes: Probes) -> StateObservation:
         """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""
-        results = iter(execute(_pgconn(self._observer), _observation_sql(self._tables, probes))[1:-1])
+        results = iter(execute(pgconn_of(self._observer), _observation_sql(self._tables, probes))[1:-1])
         tables = tuple(_table_state(table, columns, key, next(results)) for table, columns, key in self._tables)
         matches = tuple(
             Matches(table, condition, result_set(next(results)).rows) for table, condition in probes.conditions
@@ -119,14 +119,14 @@ class PostgresRoom:
     ) -> tuple[tuple[Matches, ...], ...]:
         """Conditions that became known during the run, on the recorded rows of earlier states, by the server itself."""
         queries = [_recorded_sql(state, *condition) for state in states for condition in conditions]
-        results = iter(execute(_pgconn(self._observer), b";\n".join([b"BEGIN READ ONLY", *queries, b"COMMIT"]))[1:-1])
+        results = iter(execute(pgconn_of(self._observer), b";\n".join([b"BEGIN READ ONLY", *queries, b"COMMIT"]))[1:-1])
         return tuple(
             tuple(Matches(table, condition, result_set(next(results)).rows) for table, condition in conditions)
             for _ in states
         )
 
     def ask(self, query: str) -> tuple[Row, ...]:
-        results = execute(_pgconn(self._observer), b"BEGIN READ ONLY;" + query.encode() + b";COMMIT")
+        results = execute(pgconn_of(self._observer), b"BEGIN READ ONLY;" + query.encode() + b";COMMIT")
         return result_set(results[1]).rows
 
     def close(self) -> None:
@@ -143,9 +143,9 @@ class PostgresRoom:
 
     def _run_setup(self, setup: tuple[str, ...], layouts: TableLayouts) -> None:
         create = compose("CREATE SCHEMA {schema}; SET search_path = {schema};", schema=sql.Identifier(self._label))
-        execute(_pgconn(self._observer), create + "\n;".join(setup).encode())
+        execute(pgconn_of(self._observer), create + "\n;".join(setup).encode())
         if setup not in layouts:
-            found = result_set(execute(_pgconn(self._observer), statement("tables"))[0])
+            found = result_set(execute(pgconn_of(self._observer), statement("tables"))[0])
             layouts[setup] = tuple(
                 (str(name), tuple(json.loads(str(columns))), tuple(json.loads(str(key))))
                 for name, columns, key in found.rows
@@ -156,29 +156,29 @@ class PostgresRoom:
         drop = compose("ROLLBACK; DROP SCHEMA IF EXISTS {schema} CASCADE", schema=sql.Identifier(self._label))
         for _ in range(2):
             try:
-                execute(_pgconn(self._observer), drop)
+                execute(pgconn_of(self._observer), drop)
             except (EngineError, psycopg.Error):
                 # The observer's connection is gone or broken: once more on a new one.
                 self._observer.invalidate()
                 with suppress(EngineError):
-                    self._observer = _reset_checkout(self._checkout, b"")
+                    self._observer = reset_checkout(self._checkout, b"")
             else:
                 break
         self._observer.close()
 
 
-def _pgconn(connection: PoolProxiedConnection) -> pq.abc.PGconn:
+def pgconn_of(connection: PoolProxiedConnection) -> pq.abc.PGconn:
     driver: psycopg.Connection | None = connection.driver_connection
     if driver is None:
         raise EngineError("The connection is gone.")
     return driver.pgconn
 
 
-def _reset_checkout(checkout: Callable[[], PoolProxiedConnection], settings: bytes) -> PoolProxiedConnection:
+def reset_checkout(checkout: Callable[[], PoolProxiedConnection], settings: bytes) -> PoolProxiedConnection:
     """A pool connection in a known state. One that died in the pool is replaced."""
     while True:
         connection = checkout()
-        pgconn = _pgconn(connection)
+        pgconn = pgconn_of(connection)
         fresh = "txscope" not in connection.info
         connection.info["txscope"] = True
         pgconn.notice_handler = None
