@@ -47,9 +47,9 @@ def test_a_room_closed_while_a_session_waits_leaves_nothing_and_commits_nothing(
 ) -> None:
     room = engine.create_room(SETUP, 2)
     first, second = room.open("T1"), room.open("T2")
-    for session in (first, second):
-        session.send("UPDATE item SET value = value + 1 WHERE id = 1", {}, before="BEGIN")
+    first.send("UPDATE item SET value = value + 1 WHERE id = 1", {}, before="BEGIN")
     first.finish()
+    second.send("UPDATE item SET value = value + 1 WHERE id = 1", {}, before="BEGIN")
     assert second.poll() is None
     room.close()
     room.close()
