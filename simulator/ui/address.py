@@ -7,19 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from simulator.ui import language, link
 
-_JS = """
-export default function ({ data }) {
-  const url = new URL(window.location.href)
-  url.search = data.query
-  if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url)
-}
-"""
+SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def follow(parameters: Mapping[str, str]) -> None:
@@ -38,4 +33,4 @@ def _query(parameters: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1)
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component("txscope_address", js=_JS)
+    return st.components.v2.component("txscope_address", js=SCRIPT.read_text("utf-8"))

@@ -15,17 +15,17 @@ R = TypeVar("R")
 
 PARAMETER = "lang"
 _STATE = "language"
-_SEEN = "language_of_link"
+_SWITCH = "language_switch"
 
 
 def speak() -> str:
-    """Use this person's language from here on; its code. Every script run and every fragment begins with this."""
-    asked = st.query_params.get(PARAMETER)
-    if asked in LANGUAGES and asked != st.session_state.get(_SEEN):
-        st.session_state[_STATE] = asked
-    st.session_state[_SEEN] = asked
+    """Use this person's language from here on; its code. Every script run and every fragment begins with this.
+
+    The link is asked once, when the person comes: after that the address follows the page, a moment late.
+    """
     if st.session_state.get(_STATE) not in LANGUAGES:
-        st.session_state[_STATE] = _of_browser()
+        asked = st.query_params.get(PARAMETER)
+        st.session_state[_STATE] = asked if asked in LANGUAGES else _of_browser()
     code = str(st.session_state[_STATE])
     use(code)
     return code
@@ -33,14 +33,20 @@ def speak() -> str:
 
 def switch() -> None:
     """The control that changes the language."""
+    st.session_state[_SWITCH] = st.session_state[_STATE]
     st.segmented_control(
         "Language · 语言",
         list(LANGUAGES),
         format_func=LANGUAGES.__getitem__,
-        key=_STATE,
+        key=_SWITCH,
         required=True,
         label_visibility="collapsed",
+        on_change=_switched,
     )
+
+
+def _switched() -> None:
+    st.session_state[_STATE] = st.session_state[_SWITCH]
 
 
 def parameters() -> dict[str, str]:

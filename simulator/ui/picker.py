@@ -10,7 +10,7 @@ import streamlit as st
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Scenario, Schedule, Variant
 from simulator.scenarios.loader import catalogue, find
-from simulator.ui import link
+from simulator.ui import arrival, link
 from simulator.ui.link import Pick
 from simulator.ui.plain import plain
 
@@ -63,12 +63,15 @@ def story(pick: Pick) -> None:
 
 
 def _follow_link() -> None:
+    """Once, on arrival: after that the address follows the page, a moment late."""
+    if not arrival.just_now():
+        return
+    st.session_state["complaints"] = ()
     asked = {name: st.query_params[name] for name in _PARAMETERS if name in st.query_params}
-    if asked and asked != st.session_state.get("link_followed"):
+    if asked:
         found, complaints = link.read(asked)
         choose(found)
         st.session_state["complaints"] = complaints
-    st.session_state["link_followed"] = asked
 
 
 def current() -> Pick:

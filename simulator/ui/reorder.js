@@ -55,23 +55,25 @@ function drag(row, box, steps, tell) {
     const index = steps.findIndex(step => step.key === box.dataset.key)
     const [low, high] = reach(steps, index)
     let to = index
-    box.setPointerCapture(down.pointerId)
     box.classList.add("txr-held")
-    box.onpointermove = event => {
+    const move = event => {
       const over = [...row.children].findIndex(other => {
         const r = other.getBoundingClientRect()
         return event.clientX >= r.left && event.clientX <= r.right && event.clientY >= r.top && event.clientY <= r.bottom
       })
       if (over < 0 || over === to) return
       to = Math.max(low, Math.min(high, over))
-      const others = [...row.children].filter(other => other !== box)
-      row.insertBefore(box, others[to] ?? null)
+      row.insertBefore(box, [...row.children].filter(other => other !== box)[to] ?? null)
     }
-    box.onpointerup = box.onpointercancel = () => {
-      box.onpointermove = box.onpointerup = box.onpointercancel = null
+    // on the window: a chip that moves within the document loses a pointer that it had captured
+    const listening = new AbortController()
+    const drop = () => {
+      listening.abort()
       box.classList.remove("txr-held")
       if (to !== index) tell(moved(steps, index, to), box.dataset.key)
     }
+    window.addEventListener("pointermove", move, { signal: listening.signal })
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, drop, { signal: listening.signal })
   }
 }
 

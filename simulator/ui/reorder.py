@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,19 @@ import streamlit as st
 from simulator.errors import ScenarioError
 from simulator.figures.palette import session_colors, text_on
 from simulator.i18n import gettext as _
-from simulator.model import Schedule
 from simulator.scenarios.order import MAX_TEXT, parse_order, reorder
 from simulator.ui import picker
 from simulator.ui.link import Pick
 from simulator.ui.plain import plain
 
 FOLDER = Path(__file__).parent
+KEY = "reorder"
 
 
 def show(pick: Pick) -> None:
     """Chips to drag, a text field for the same, and the way back."""
     st.caption(_("Drag a step, or move it with ‹ and ›, and it runs at once. Within a session the order is fixed."))
-    found = _component()(key="reorder", data=_data(pick), on_order_change=_nothing).order
-    if found:
-        _run(pick, [str(key) for key in found])
+    _component()(key=KEY, data=_data(pick), on_order_change=_dragged)
     with st.form("order_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             _("The same as text"),
@@ -34,31 +33,25 @@ def show(pick: Pick) -> None:
             key=f"order_text {' '.join(pick.schedule.steps)}",
         )
         if st.form_submit_button(_("Run this order")):
-            _run_text(pick, text)
-    if pick.schedule != pick.variant.schedule and st.button(_("Back to the scenario's own order")):
-        _accept(pick.variant.schedule)
+            _typed(pick, text)
+    if pick.schedule != pick.variant.schedule:
+        st.button(_("Back to the scenario's own order"), on_click=picker.reschedule, args=(pick.variant.schedule,))
+    if picker.current().schedule != pick.schedule:
+        st.rerun(scope="app")
 
 
-def _run_text(pick: Pick, text: str) -> None:
+def _typed(pick: Pick, text: str) -> None:
     try:
-        _run(pick, list(parse_order(text)))
+        picker.reschedule(reorder(pick.variant, parse_order(text)))
     except ScenarioError as error:
         st.warning(plain(str(error)), icon="✋")
 
 
-def _run(pick: Pick, keys: list[str]) -> None:
-    try:
-        schedule = reorder(pick.variant, keys)
-    except ScenarioError as error:
-        st.warning(plain(str(error)), icon="✋")
-        return
-    if schedule != pick.schedule:
-        _accept(schedule)
-
-
-def _accept(schedule: Schedule) -> None:
-    picker.reschedule(schedule)
-    st.rerun(scope="app")
+def _dragged() -> None:
+    """The chips keep each session's order; whoever sends another all the same changes nothing."""
+    keys = st.session_state[KEY].get("order")
+    with suppress(ScenarioError):
+        picker.reschedule(reorder(picker.current().variant, [str(key) for key in keys or ()]))
 
 
 def _data(pick: Pick) -> dict[str, Any]:
@@ -76,10 +69,6 @@ def _data(pick: Pick) -> dict[str, Any]:
         ],
         "labels": {"order": _("Order of the steps"), "earlier": _("Earlier"), "later": _("Later")},
     }
-
-
-def _nothing() -> None:
-    """Streamlit registers a trigger by its callback."""
 
 
 @lru_cache(maxsize=1)

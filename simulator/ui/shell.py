@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from simulator.i18n import gettext as _
-from simulator.ui import labs, language
+from simulator.ui import arrival, labs, language
 
 #: Root font size in projector mode; everything on a page, figures too, is measured in it.
 PROJECTOR_PX = 24
@@ -19,6 +19,7 @@ def show() -> None:
     st.set_page_config(page_title="Txscope", page_icon="⏱️", layout="wide", initial_sidebar_state="collapsed")
     language.speak()
     page = st.navigation([labs.home(), *(lab.page() for lab in labs.built())], position="top")
+    arrival.note(page.url_path)
     with st.sidebar:
         st.markdown(f"**{_('Display')}**")
         language.switch()

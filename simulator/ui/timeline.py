@@ -23,7 +23,7 @@ AXES: Mapping[Axis, str] = MappingProxyType({Axis.STEPS: N_("Steps"), Axis.TIME:
 def show(pick: Pick, result: RunResult) -> None:
     """The hero of every lab: stepping through it reruns this block alone."""
     axis = Axis(st.session_state.get("axis") or Axis.STEPS)
-    info = score_info(result.history, result.schedule, result.verdict)
+    info = score_info(result.history, result.schedule, result.verdict, result.variant)
     last = len(info.marks) - 1
     step = score_view(
         plot_score(info, axis), info.marks, key="score", step=last if pick.step is None else min(pick.step, last)

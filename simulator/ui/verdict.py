@@ -31,7 +31,7 @@ def reasons(result: RunResult) -> None:
     """The cycle as a graph, and its edges in words; without one, what else ordered the transactions."""
     graph = cycle_info(result.verdict, result.history.sessions)
     if graph.edges:
-        st.graphviz_chart(cycle_dot(graph, dark=st.context.theme.type == "dark"), height=190)
+        st.graphviz_chart(cycle_dot(graph, dark=st.context.theme.type == "dark"), width="stretch")
     lines = [line for anomaly in result.verdict.anomalies for line in explain_anomaly(anomaly)[1:]]
     items = "".join(f"<li>{escape(line)}</li>" for line in dict.fromkeys(lines))
     if items:

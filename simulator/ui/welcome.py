@@ -43,7 +43,7 @@ def collision() -> None:
 
 @fragment
 def _score(result: RunResult) -> None:
-    info = score_info(result.history, result.schedule, result.verdict)
+    info = score_info(result.history, result.schedule, result.verdict, result.variant)
     score_view(plot_score(info), info.marks, key="home_score", step=len(info.marks) - 1)
 
 

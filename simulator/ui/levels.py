@@ -1,0 +1,29 @@
+"""The same schedule at every level of the scenario, one below the other, with a line where they first differ."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from simulator.figures.comparison import comparison_info, plot_comparison
+from simulator.i18n import gettext as _
+from simulator.ui import runs
+from simulator.ui.link import Pick
+from simulator.ui.score_view import score_view
+
+
+def show(pick: Pick) -> None:
+    """Run it at each level, or show what was run; the transport steps through all of them at once."""
+    info = comparison_info(runs.levels(pick))
+    if info.first_difference is None:
+        st.markdown(_("Every level does the same with this schedule."))
+    else:
+        row = info.rows[info.first_difference]
+        st.markdown(
+            _("The levels part at **{step}**: {cells}").format(
+                step=row.step,
+                cells=" · ".join(
+                    f"{level.isolation.short} {cell.text}" for level, cell in zip(info.levels, row.cells, strict=True)
+                ),
+            )
+        )
+    score_view(plot_comparison(info), info.marks, key="levels", step=len(info.marks) - 1, notes=info.notes)
