@@ -114,6 +114,7 @@ _STYLE = """
 .tx-fixes { border-collapse: separate; border-spacing: .3rem; width: 100%; font-size: 1.15rem; line-height: 1.3 }
 .tx-fixes th, .tx-fixes td { border: 0; padding: 0; text-align: left; vertical-align: middle }
 .tx-fixes th { padding: .4rem .6rem; font-weight: 600 }
+.tx-fixes th[scope=col] { width: 19% }
 .tx-fixes th small { opacity: .65; font-weight: 400; display: block }
 .tx-fixes td > div { padding: .5rem .7rem; border-radius: .35rem; min-height: 3.4rem; display: flex;
   flex-direction: column; justify-content: center }

@@ -25,6 +25,8 @@ from simulator.figures.score_notes import waits_text
 from simulator.i18n import gettext as _
 
 ASSETS = Path(__file__).parent / "assets"
+#: One module, in the order in which its parts need each other.
+SCRIPTS = ("score_fit.js", "score_page.js", "score_transport.js", "score_view.js")
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 #: Beside Streamlit's own `static/`, so the browser finds it below any base path; asked for with its version.
 SCRIPT = "txscope/plotly.min.js"
@@ -51,7 +53,7 @@ def score_view(
     after its statement.
     """
     texts = {**transport_labels(), **(labels or {})}
-    asked = _asked(key, step)
+    target, asked = _asked(key, step)
     axis = Axis(figure.layout.meta["axis"])
     component = _component()
     component(
@@ -59,14 +61,14 @@ def score_view(
         data={
             "figure": figure.to_json(),
             "marks": _mark_data(marks, axis, notes or [_note(mark, marks) for mark in marks]),
-            "step": step,
+            "step": target,
             "asked": asked,
             "labels": texts,
             "script": f"{SCRIPT}?v={plotly.__version__}",
         },
         on_at_change=_nothing,
     )
-    return max(0, min(_shown(key, step, asked), len(marks) - 1))
+    return max(0, min(_shown(key, target, asked), len(marks) - 1))
 
 
 def clicked(key: str) -> int | None:
@@ -96,20 +98,23 @@ def _nothing() -> None:
     """Streamlit registers a state value by its callback."""
 
 
-def _asked(key: str, step: int) -> int:
-    """A number that grows whenever the page asks for another step than before, unless the view is there already."""
+def _asked(key: str, step: int) -> tuple[int, int]:
+    """The step that the page asked for last, and a number that grows with every such wish.
+
+    A page that passes back where the viewer is asks for nothing; its data stay the same, and the view is not called.
+    """
     memory = f"{key}:asked"
-    before, number = st.session_state.get(memory, (step, 0))
-    if step != before and step != _state(key).get("step"):
-        number += 1
-    st.session_state[memory] = (step, number)
-    return int(number)
+    before, target, number = st.session_state.get(memory, (step, step, 0))
+    if step not in (before, _state(key).get("step")):
+        target, number = step, number + 1
+    st.session_state[memory] = (step, target, number)
+    return target, number
 
 
-def _shown(key: str, step: int, asked: int) -> int:
+def _shown(key: str, target: int, asked: int) -> int:
     """The viewer's step, unless the page asked for one since."""
     state = _state(key)
-    return int(state["step"]) if state.get("asked") == asked else step
+    return int(state["step"]) if state.get("asked") == asked else target
 
 
 def _state(key: str) -> Mapping[str, Any]:
@@ -161,7 +166,7 @@ def _component() -> Callable[..., Any]:
         "txscope_score",
         html=_asset("score_view.html"),
         css=_asset("score_view.css"),
-        js=_asset("score_fit.js") + _asset("score_view.js"),
+        js="\n".join(map(_asset, SCRIPTS)),
         isolate_styles=False,  # Plotly puts its style sheet into the document, where a shadow root would not see it
     )
 
