@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from simulator.anomalies.types import Anomaly, Verdict
 from simulator.figures.labels import bound, short_result, short_sql
 from simulator.figures.score_info import HEAD, Arrow, Mark, Place, Range, ScoreInfo, Span, Status, Wait
+from simulator.figures.score_parts import Block, Statement, Transaction
 from simulator.history import (
     AnyEvent,
     Event,
@@ -69,61 +70,6 @@ def _closing(anomaly: Anomaly | None, marks: tuple[Mark, ...]) -> int | None:
 
 
 @dataclass(slots=True)
-class _Block:
-    """For whom a statement waited from then on: a queue moves up, and the blocker changes."""
-
-    event: StepBlocked
-    ms: float
-    at: int
-
-
-@dataclass(slots=True)
-class _Statement:
-    """A step while its events are read; times in milliseconds, positions on the step axis."""
-
-    position: int
-    key: str
-    session: str
-    transaction: str
-    started: float
-    sql: str = ""
-    result: str = ""
-    sqlstate: str | None = None
-    detail: str = ""
-    skipped: bool = False
-    ended: float | None = None
-    settled_at: int | None = None
-    blocks: list[_Block] = field(default_factory=list)
-    resumed: StepResumed | None = None
-    resumed_ms: float | None = None
-
-    @property
-    def went_on(self) -> float | None:
-        """When its wait ended; where that was not noticed, when its answer came. None without a wait or an end."""
-        return None if not self.blocks else self.resumed_ms if self.resumed_ms is not None else self.ended
-
-    @property
-    def status(self) -> Status:
-        if self.skipped:
-            return Status.SKIPPED
-        if self.sqlstate is not None:
-            return Status.FAILED
-        return Status.WAITS if self.blocks or self.settled_at is None else Status.DONE
-
-
-@dataclass(slots=True)
-class _Transaction:
-    began: TransactionBegan
-    name: str
-    session: str
-    started: float
-    first: int | None = None
-    ended: TransactionEnded | None = None
-    ended_ms: float | None = None
-    ended_at: int | None = None
-
-
-@dataclass(slots=True)
 class _Reader:
     """Walks the events once and keeps, beside each thing, the position at which it became known."""
 
@@ -131,10 +77,10 @@ class _Reader:
     schedule: Schedule
     #: SQL of every step, for those that the history has none of
     unsent: Mapping[str, str]
-    statements: list[_Statement] = field(default_factory=list)
-    transactions: dict[str, _Transaction] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    transactions: dict[str, Transaction] = field(default_factory=dict)
     #: the statement that each session is at
-    current: dict[str, _Statement] = field(default_factory=dict)
+    current: dict[str, Statement] = field(default_factory=dict)
     #: the position that the run is at
     now: int = -1
 
@@ -143,7 +89,7 @@ class _Reader:
             return
         if isinstance(event, TransactionBegan):
             name = _name(event)
-            self.transactions[name] = _Transaction(event, name, event.session, self._ms(event))
+            self.transactions[name] = Transaction(event, name, event.session, self._ms(event))
         elif isinstance(event, StatementStarted):
             self._start(event).sql = bound(event.sql, event.parameters)
         elif isinstance(event, StepSkipped):
@@ -157,9 +103,9 @@ class _Reader:
         elif statement_ := self.current.get(event.session):
             self._go_on(statement_, event)
 
-    def _go_on(self, statement: _Statement, event: AnyEvent) -> None:
+    def _go_on(self, statement: Statement, event: AnyEvent) -> None:
         if isinstance(event, StepBlocked):
-            statement.blocks.append(_Block(event, self._ms(event), self.now))
+            statement.blocks.append(Block(event, self._ms(event), self.now))
         elif isinstance(event, StepResumed):
             statement.resumed, statement.resumed_ms = event, self._ms(event)
         elif isinstance(event, StatementFinished):
@@ -175,7 +121,7 @@ class _Reader:
         for position, key in enumerate(self.schedule.steps):
             if key not in seen:
                 session, _dot, name = key.partition(".")
-                statement = _Statement(position, key, session, session, self._last_ms, sql=self.unsent.get(key, name))
+                statement = Statement(position, key, session, session, self._last_ms, sql=self.unsent.get(key, name))
                 statement.skipped, statement.detail = True, _("the run ended before this step")
                 statement.ended, statement.settled_at = self._last_ms, position
                 self.statements.append(statement)
@@ -254,7 +200,7 @@ class _Reader:
                 known_at=last,
             )
 
-    def _start(self, event: StatementStarted | StepSkipped) -> _Statement:
+    def _start(self, event: StatementStarted | StepSkipped) -> Statement:
         session, key = event.session or "", event.step or event.session or ""
         scheduled = {statement.key for statement in self.statements if statement.position < len(self.schedule.steps)}
         if key in self.schedule.steps and key not in scheduled:
@@ -262,7 +208,7 @@ class _Reader:
         else:
             position = max(len(self.schedule.steps), self.now + 1)
         self.now = max(self.now, position)
-        statement = _Statement(position, key, session, _name(event), self._ms(event))
+        statement = Statement(position, key, session, _name(event), self._ms(event))
         self.statements.append(statement)
         self.current[session] = statement
         transaction = self.transactions.get(statement.transaction)
@@ -270,15 +216,15 @@ class _Reader:
             transaction.first = position
         return statement
 
-    def _settle(self, statement: _Statement, event: Event) -> None:
+    def _settle(self, statement: Statement, event: Event) -> None:
         statement.ended, statement.settled_at = self._ms(event), self.now
 
-    def _place(self, statement: _Statement) -> Place:
+    def _place(self, statement: Statement) -> Place:
         last = statement.settled_at if statement.settled_at is not None else self.now
         ended = statement.ended if statement.ended is not None else self._last_ms
         return Place(Range(statement.position, last + 1), Range(statement.started, ended))
 
-    def _release(self, waiter: _Statement) -> tuple[str, float] | None:
+    def _release(self, waiter: Statement) -> tuple[str, float] | None:
         """Session and time of the release that ended this wait; None where nothing was released.
 
         A deadlock's victim and a time-out go on too, but not because a lock came free: what the blocker did last then
