@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from simulator.history import Row
@@ -45,3 +46,31 @@ class Reply:
     error: ServerError | None = None
     #: the result of the statement that was sent before the step in the same round trip
     before: ResultSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlockWait:
+    """One edge of a deadlock as PostgreSQL reports it: server processes, and the lock as in a `Block`."""
+
+    waiter: int
+    lock: str
+    blocker: int
+
+
+_WAIT = re.compile(r"^Process (\d+) waits for (\w+) on (.+); blocked by process (\d+)\.$", re.MULTILINE)
+
+
+def deadlock_waits(detail: str) -> tuple[DeadlockWait, ...]:
+    """The waits that the DETAIL of a 40P01 names, the victim's first.
+
+    >>> deadlock_waits("Process 7 waits for ShareLock on transaction 745; blocked by process 8.")
+    (DeadlockWait(waiter=7, lock='transactionid 745 (ShareLock)', blocker=8),)
+    """
+    return tuple(
+        DeadlockWait(int(waiter), f"{_WORDS.sub('transactionid ', target)} ({mode})", int(blocker))
+        for waiter, mode, target, blocker in _WAIT.findall(detail)
+    )
+
+
+#: pg_locks has another word for it than the report.
+_WORDS = re.compile(r"^transaction (?=\d)")
