@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.engines.base import Block, Capabilities, Room, SessionConnection
+from simulator.engines.base import NO_SETTINGS, Block, Capabilities, Room, SessionConnection
 from simulator.errors import RunError
 from simulator.history import (
     AnyEvent,
@@ -32,7 +32,7 @@ from simulator.history import (
     TransactionEnded,
 )
 from simulator.model import Isolation, Scalar, SessionScript, Step
-from simulator.replies import Reply, ServerError, deadlock_waits
+from simulator.replies import Reply, ServerError
 from simulator.scenarios.guard import evaluate
 from simulator.scenarios.parameters import names
 
@@ -67,6 +67,8 @@ class Lane:
     ended: bool = False
     #: an error or a conflict ended the transaction, and running it again can help
     retryable: bool = False
+    #: the server has closed the connection
+    lost: bool = False
     step: Step | None = None
     saved: dict[str, Scalar] = field(default_factory=dict)
     xid: int | None = None
@@ -93,6 +95,10 @@ class StillWaiting(Exception):
         self.lane = lane
 
 
+class Overdue(RunError):
+    """The deadline passed while statements were running; they still run."""
+
+
 class Scheduler:
     """Issues steps and settles them. `on_commit(transaction, wrote)` runs when a commit has been settled.
 
@@ -113,14 +119,15 @@ class Scheduler:
         self._capabilities = capabilities
         self._isolation = isolation
         self._log = log
-        self._deadline = deadline
+        #: monotonic seconds; whoever issues steps over a long time sets it anew before each
+        self.deadline = deadline
         self._on_commit = on_commit
         self._commits: list[tuple[str, bool]] = []
         self.lanes: dict[str, Lane] = {}
 
-    def open(self, script: SessionScript) -> Lane:
-        """Open a session for this script. Raises EngineError."""
-        lane = Lane(script, self._room.open(script.name))
+    def open(self, script: SessionScript, settings: Mapping[str, str] = NO_SETTINGS) -> Lane:
+        """Open a session for this script, with server settings of its own. Raises EngineError."""
+        lane = Lane(script, self._room.open(script.name, settings))
         self.lanes[script.name] = lane
         return lane
 
@@ -141,7 +148,26 @@ class Scheduler:
             self._add(lane, StepSkipped, step=step.key, reason="guard", detail=step.when)
         else:
             self._send(lane, step)
-            self._settle()
+            self.settle()
+
+    def cancel(self, lane: Lane) -> None:
+        """Have the server give up the lane's statement, and settle. Raises RunError."""
+        lane.connection.cancel()
+        while lane.connection.busy and time.monotonic() < self.deadline:
+            # Until its answer is there the lane still seems to wait as before.
+            self._room.wait([lane.connection], LAST_LOOK)
+            self._pump()
+        self.settle()
+
+    def note_lost(self) -> None:
+        """End the transactions of sessions whose connection the server has closed between two statements."""
+        for lane in self.lanes.values():
+            if lane.lost or lane.connection.busy or (error := lane.connection.lost()) is None:
+                continue
+            self._take_notices(lane)
+            lane.lost = True
+            if lane.began and not lane.ended:
+                self._end(lane, "aborted", error.sqlstate)
 
     def waiting(self) -> tuple[Lane, ...]:
         """Lanes whose statement is still running."""
@@ -161,11 +187,13 @@ class Scheduler:
         self._add_step(lane, StatementStarted, sql=step.sql, parameters=tuple(parameters.items()))
         lane.connection.send(step.sql, parameters, before=before)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Take in what happened, until every busy session waits for an idle one. Raises RunError, Overdue."""
         pause = FIRST_LOOK
         while busy := self._pump():
-            if time.monotonic() > self._deadline:
-                raise RunError(_overdue(busy))
+            if time.monotonic() > self.deadline:
+                self._report_commits()
+                raise Overdue(_overdue(busy))
             connections = [lane.connection for lane in busy]
             self._room.wait(connections, pause)
             pause = min(pause * 2, LAST_LOOK)
@@ -181,6 +209,9 @@ class Scheduler:
                 if self._all_checked(busy):
                     break
                 pause = LAST_CHECK
+        self._report_commits()
+
+    def _report_commits(self) -> None:
         while self._commits:
             self._on_commit(*self._commits.pop(0))
 
@@ -241,8 +272,6 @@ class Scheduler:
             self._add_step(lane, ServerMessage, severity=notice.severity, text=notice.text, detail=notice.detail)
 
     def _take_reply(self, lane: Lane, reply: Reply) -> None:
-        if lane.block is None and reply.error is not None and reply.error.sqlstate == "40P01":
-            self._note_reported_wait(lane, reply.error)
         if lane.block is not None:
             gave_up = reply.error is not None and reply.error.sqlstate in NOT_RELEASED
             self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.block))
@@ -254,13 +283,6 @@ class Scheduler:
             self._fail(lane, reply.error)
         else:
             self._finish(lane, reply)
-
-    def _note_reported_wait(self, lane: Lane, error: ServerError) -> None:
-        """The wait that closed a deadlock may be over before anybody has looked; the server's report names it."""
-        names = {other.connection.backend: other.name for other in self.lanes.values()}
-        for wait in deadlock_waits(error.detail):
-            if wait.waiter == lane.connection.backend and wait.blocker in names:
-                self._note_block(lane, Block((names[wait.blocker],), wait.lock))
 
     def _releaser(self, lane: Lane, block: Block) -> str | None:
         """The blocker's last finished step since the wait began: what we saw before the waiter went on."""
@@ -307,6 +329,7 @@ class Scheduler:
             # As every application must: a failed transaction holds its place until it is rolled back.
             lane.connection.send("ROLLBACK", {})
             lane.connection.finish()
+        lane.lost = not lane.connection.usable
         lane.retryable = error.sqlstate in RETRYABLE
         self._end(lane, "aborted", error.sqlstate)
 

@@ -43,6 +43,7 @@ class WireSession:
         self._leading = False
         self._results: list[pq.abc.PGresult] = []
         self._notices: list[Notice] = []
+        self._last_words: ServerError | None = None
         connection.notice_handler = self._receive_notice
 
     @property
@@ -127,8 +128,21 @@ class WireSession:
         return arrived
 
     def cancel(self) -> None:
-        """Ask the server to give up the running statement; its error arrives as the reply."""
-        self._connection.get_cancel().cancel()
+        """Ask the server to give up the running statement; its error arrives as the reply. Raises RunError."""
+        try:
+            self._connection.get_cancel().cancel()
+        except OperationalError as error:
+            raise RunError(f"{self._name} could not be cancelled: {_one_line(str(error))}") from None
+
+    def lost(self) -> ServerError | None:
+        """Between two statements: why the server has closed the connection; None while it is open."""
+        with suppress(OperationalError, RunError):
+            while not self._busy and select.select([self], (), (), 0)[0]:
+                self._connection.consume_input()
+                self._connection.is_busy()
+        if self._last_words is not None or self.usable:
+            return self._last_words
+        return ServerError(CONNECTION_FAILURE, _one_line(self._connection.get_error_message()))
 
     def _complete(self) -> Reply:
         self._busy = False
@@ -150,6 +164,9 @@ class WireSession:
     def _receive_notice(self, result: pq.abc.PGresult) -> None:
         severity = _field(result, _DIAGNOSTICS.SEVERITY_NONLOCALIZED) or _field(result, _DIAGNOSTICS.SEVERITY)
         primary = _field(result, _DIAGNOSTICS.MESSAGE_PRIMARY)
+        if severity in ("FATAL", "PANIC"):
+            # Between two statements: the server closes the connection after it.
+            self._last_words = _server_error(result)
         self._notices.append(Notice(severity, primary, _field(result, _DIAGNOSTICS.MESSAGE_DETAIL)))
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from simulator.history import Answer, Matches, Row, TableState
 from simulator.model import Isolation, Scalar
-from simulator.replies import Notice, Reply
+from simulator.replies import Notice, Reply, ServerError
 from simulator.seen import Watched
+
+#: a session as the engine opens it
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,10 @@ class SessionConnection(Protocol):
         """Messages that came since the last call, also while the statement runs."""
 
     def cancel(self) -> None:
-        """Ask the server to give up the running statement."""
+        """Ask the server to give up the running statement. Raises RunError where the server is gone."""
+
+    def lost(self) -> ServerError | None:
+        """Between two statements: why the server has closed the connection; None while it is open."""
 
 
 class Room(Protocol):
@@ -124,8 +131,8 @@ class Room(Protocol):
     def label(self) -> str:
         """The run's name on the server (PostgreSQL: its schema)."""
 
-    def open(self, name: str) -> SessionConnection:
-        """Open one session. Raises EngineBusy, EngineError."""
+    def open(self, name: str, settings: Mapping[str, str] = NO_SETTINGS) -> SessionConnection:
+        """Open one session, with server settings of its own. Raises EngineBusy, EngineError."""
 
     def begin_sql(self, isolation: Isolation) -> str:
         """The statement that starts a transaction at this level."""

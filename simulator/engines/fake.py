@@ -11,7 +11,15 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from simulator.engines.base import Block, Capabilities, Probes, ServerInfo, SessionConnection, StateObservation
+from simulator.engines.base import (
+    NO_SETTINGS,
+    Block,
+    Capabilities,
+    Probes,
+    ServerInfo,
+    SessionConnection,
+    StateObservation,
+)
 from simulator.errors import EngineError
 from simulator.history import Matches, Row, RowVersion, TableState
 from simulator.model import Isolation, Scalar
@@ -33,9 +41,9 @@ class FakeStore:
 class FakeSession:
     """One session of the fake; `stall(n)` makes its next reply come n polls late."""
 
-    usable = True
-
     def __init__(self, name: str, backend: int, store: FakeStore) -> None:
+        self.usable = True
+        self._killed: ServerError | None = None
         self.name = name
         self.backend = backend
         self.in_transaction = False
@@ -72,7 +80,10 @@ class FakeSession:
         if self._late > 0:
             self._late -= 1
             return None
-        reply = Reply((), ServerError("57014", "canceled")) if self.cancelled else self._run()
+        if self._killed is not None:
+            self.usable = False
+        gone = self._killed or (ServerError("57014", "canceled") if self.cancelled else None)
+        reply = self._run() if gone is None else Reply((), gone)
         if reply is not None:
             self.busy, self.cancelled, self._waits_for = False, False, None
             if reply.error is not None:
@@ -91,6 +102,16 @@ class FakeSession:
 
     def cancel(self) -> None:
         self.cancelled = True
+
+    def kill(self, sqlstate: str = "57P01") -> None:
+        """As pg_terminate_backend does: nothing is committed, and the locks are free."""
+        self._killed = ServerError(sqlstate, "terminating connection")
+        if not self.busy:
+            self.usable = False
+            self._release()
+
+    def lost(self) -> ServerError | None:
+        return self._killed
 
     def _execute(self, sql: str) -> Reply | None:
         if sql.startswith("BEGIN"):
@@ -175,7 +196,7 @@ class FakeRoom:
         self.sessions: dict[str, FakeSession] = {}
         self._leave = leave
 
-    def open(self, name: str) -> FakeSession:
+    def open(self, name: str, settings: Mapping[str, str] = NO_SETTINGS) -> FakeSession:
         self.sessions[name] = FakeSession(name, len(self.sessions) + 1, self.store)
         return self.sessions[name]
 

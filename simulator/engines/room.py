@@ -13,7 +13,7 @@ from psycopg import pq, sql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from simulator.engines.base import Block, Probes, SessionConnection, StateObservation
+from simulator.engines.base import NO_SETTINGS, Block, Probes, SessionConnection, StateObservation
 from simulator.engines.statements import compose, execute, execute_prepared, prepare, statement
 from simulator.errors import EngineError, RunError
 from simulator.history import Answer, Matches, Row, RowVersion, TableState
@@ -74,14 +74,18 @@ class PostgresRoom:
     def label(self) -> str:
         return self._label
 
-    def open(self, name: str) -> WireSession:
+    def open(self, name: str, settings: Mapping[str, str] = NO_SETTINGS) -> WireSession:
         """Open one session in this schema. Raises EngineError."""
-        settings = compose(
+        place = compose(
             "SET search_path = {schema}; SET application_name = {name}",
             schema=sql.Identifier(self._label),
             name=sql.Literal(f"{self._label}:{name}"),
         )
-        connection = reset_checkout(self._checkout, settings)
+        own = b"".join(
+            compose(";SET {setting} = {value}", setting=sql.Identifier(setting), value=sql.Literal(value))
+            for setting, value in settings.items()
+        )
+        connection = reset_checkout(self._checkout, place + own)
         session = WireSession(name, pgconn_of(connection))
         self._sessions[name] = (session, connection)
         return session

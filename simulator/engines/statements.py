@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 
+import psycopg
 from psycopg import pq, sql
 
 from simulator.errors import EngineError
@@ -20,25 +23,37 @@ def statement(name: str) -> bytes:
 
 def execute(connection: pq.abc.PGconn, query: bytes) -> list[pq.abc.PGresult]:
     """Every result of one round trip, in order. Raises EngineError with the server's message."""
-    connection.send_query(query)
-    return _results(connection)
+    with _told():
+        connection.send_query(query)
+        return _results(connection)
 
 
 def execute_prepared(connection: pq.abc.PGconn, name: bytes, values: list[bytes | None]) -> pq.abc.PGresult:
     """The result of a prepared statement. Raises EngineError."""
-    connection.send_query_prepared(name, values)
-    return _results(connection)[0]
+    with _told():
+        connection.send_query_prepared(name, values)
+        return _results(connection)[0]
 
 
 def prepare(connection: pq.abc.PGconn, name: bytes, query: bytes) -> None:
     """Prepare a statement on this connection. Raises EngineError."""
-    connection.send_prepare(name, query)
-    _results(connection)
+    with _told():
+        connection.send_prepare(name, query)
+        _results(connection)
 
 
 def compose(template: str, **parts: sql.Composable) -> bytes:
     """Fill `{names}` of a template with identifiers and literals, quoted by psycopg."""
     return sql.SQL(template).format(**parts).as_bytes(None)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A connection that is gone is an EngineError too."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise EngineError(" ".join(str(error).split())) from None
 
 
 def _results(connection: pq.abc.PGconn) -> list[pq.abc.PGresult]:

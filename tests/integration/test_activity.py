@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from simulator.activity import SessionRow, blocking_tree, look, own_statement, session_row
 from simulator.engines.base import Engine
 from simulator.engines.embedded import EmbeddedServer
 from simulator.engines.room import PostgresRoom
 from simulator.model import Isolation
-from simulator.activity import SessionRow, blocking_tree, look, own_statement, session_row
 
 SETUP = ("CREATE TABLE item (id int PRIMARY KEY, value int); INSERT INTO item VALUES (1, 10), (2, 20)",)
 WRITE = "UPDATE item SET value = value + 1 WHERE id = 1"
