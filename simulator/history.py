@@ -16,6 +16,7 @@ from cattrs.strategies import configure_tagged_union
 
 from simulator.errors import HistoryError
 from simulator.model import Isolation, Scalar
+from simulator.seen import Lock, SessionSeen, TableVersions, Unseen
 
 #: Raised with every change that an older reader could not understand.
 VERSION = 1
@@ -168,6 +169,23 @@ class CommittedStateObserved(Event):
     answers: tuple[Answer, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocksObserved(Event):
+    """Sessions and their locks after `step` had been settled (`step` None: before the first one)."""
+
+    sessions: tuple[SessionSeen, ...]
+    locks: tuple[Lock, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowVersionsObserved(Event):
+    """The row versions at the same moment. Without `with_dead` only those that a new statement sees are listed."""
+
+    tables: tuple[TableVersions, ...]
+    unseen: tuple[Unseen, ...] = ()
+    with_dead: bool = False
+
+
 AnyEvent = (
     TransactionBegan
     | StatementStarted
@@ -179,6 +197,8 @@ AnyEvent = (
     | ServerMessage
     | TransactionEnded
     | CommittedStateObserved
+    | LocksObserved
+    | RowVersionsObserved
 )
 
 

@@ -22,6 +22,7 @@ from simulator.history import (
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Outcome, Scenario, Schedule, Step, Variant
 from simulator.scheduler import EventLog, Scheduler, StillWaiting
+from simulator.watch import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +104,21 @@ def run_scenario(
     schedule: Schedule | None = None,
     retry: bool = True,
     observe: bool = True,
+    watch: bool = False,
     deadline_s: float = 10.0,
 ) -> RunResult:
     """Run a variant in a fresh schema and judge it; nothing of it stays on the server, however it ends.
 
     An aborted transaction is run again after the schedule, alone, as an application should (`retry`). Without
-    `observe` the checker gets no committed states and gives no verdict. Raises EngineError (no room, setup failed) and
-    ScenarioError (a guard that cannot be read); what goes wrong during the run is an outcome.
+    `observe` the checker gets no committed states and gives no verdict. With `watch` locks and row versions are
+    recorded after every step: the state panel shows them, the verdict does not need them. Raises EngineError (no room,
+    setup failed) and ScenarioError (a guard that cannot be read); what goes wrong during the run is an outcome.
     """
     started = time.monotonic_ns()
     order = schedule or variant.schedule
     room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
     try:
-        run = Run(room, engine.capabilities(), variant, isolation, observe, time.monotonic() + deadline_s)
+        run = Run(room, engine.capabilities(), variant, isolation, observe, time.monotonic() + deadline_s, watch=watch)
         reason = run.play(order, retry)
         history = run.history()
         invariant = ask_invariant(room, scenario)
@@ -166,8 +169,11 @@ class Run:
         isolation: Isolation,
         observe: bool,
         deadline: float,
+        *,
+        watch: bool = False,
     ) -> None:
         self._room = room
+        self._watches = watch
         self._variant = variant
         self._log = EventLog()
         self._plan = probes(step.sql for session in variant.sessions for step in session.steps) if observe else None
@@ -186,6 +192,12 @@ class Run:
         for session in self._variant.sessions:
             self.scheduler.open(session)
         self._look(None)
+        self.watch(None)
+
+    def watch(self, step: str | None) -> None:
+        """Record locks and row versions if the run is watched; `step` has just been settled. Raises EngineError."""
+        if self._watches:
+            look(self._room, self._log, step)
 
     def play(self, order: Schedule, retry: bool) -> str:
         """The whole run; a sentence where it could not be carried to its end, else ""."""
@@ -194,6 +206,7 @@ class Run:
             self.open()
             for step in map(self._variant.step, order.steps):
                 self.scheduler.issue(step)
+                self.watch(step.key)
             step = None
             for lane in self.scheduler.waiting():
                 raise StillWaiting(lane)
@@ -217,6 +230,7 @@ class Run:
                 self.scheduler.restart(lane)
                 for step in lane.script.steps:
                     self.scheduler.issue(step)
+                    self.watch(step.key)
 
     def _committed(self, transaction: str, wrote: bool) -> None:
         # A transaction without an id wrote nothing: the committed state is the one already seen.

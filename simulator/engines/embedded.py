@@ -221,6 +221,8 @@ def _prepare(postmaster: Postmaster) -> None:
             if admin.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:
                 admin.execute(f"CREATE DATABASE {DATABASE}")
             admin.execute(statement("embedded_database"))
+        with psycopg.connect(_conninfo(postmaster, SUPERUSER, DATABASE), autocommit=True) as admin:
+            admin.execute(statement("embedded_inspection"))
         with psycopg.connect(_conninfo(postmaster, LAB_ROLE, DATABASE)) as lab:
             for name, wanted in ROLE_SETTINGS.items():
                 row = lab.execute("SELECT current_setting(%s)", (name,)).fetchone()

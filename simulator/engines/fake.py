@@ -24,6 +24,7 @@ from simulator.errors import EngineError
 from simulator.history import Matches, Row, RowVersion, TableState
 from simulator.model import Isolation, Scalar
 from simulator.replies import Notice, Reply, ResultSet, ServerError
+from simulator.seen import COMMITTED, SeenVersion, SessionSeen, TableVersions, Watched
 
 _SELECT = re.compile(r"SELECT value FROM item WHERE id = (\d+)( FOR UPDATE)?$")
 _UPDATE = re.compile(r"UPDATE item SET value = (-?\d+)(?: \+ (-?\d+))? WHERE id = (\d+)$")
@@ -219,6 +220,22 @@ class FakeRoom:
         table = TableState("item", ("id", "value"), ("id",), rows)
         matches = tuple(Matches(name, condition, self._matching(condition)) for name, condition in probes.conditions)
         return StateObservation((table,), matches, ())
+
+    def watch(self) -> Watched:
+        sessions = tuple(
+            SessionSeen(
+                session.name,
+                session.backend,
+                "active" if session.busy else "idle in transaction" if session.in_transaction else "idle",
+                blockers=(session.waits_for.name,) if session.waits_for is not None else (),
+            )
+            for session in self.sessions.values()
+        )
+        versions = tuple(
+            SeenVersion(f"(0,{key})", (key,), (key, value), xmin, xmin_status=COMMITTED)
+            for key, (xmin, value) in sorted(self.store.rows.items())
+        )
+        return Watched(sessions, (), (TableVersions("item", ("id", "value"), ("id",), versions),))
 
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]

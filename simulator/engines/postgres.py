@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 
 import psycopg
@@ -21,10 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from simulator.engines.base import Capabilities, ServerInfo
+from simulator.engines.inspector import Inspector
 from simulator.engines.room import PostgresRoom, TableLayouts, pgconn_of, reset_checkout
 from simulator.engines.statements import compose, execute, statement
 from simulator.errors import EngineBusy, EngineError
 from simulator.history import Row
+from simulator.i18n import N_
 from simulator.model import Isolation
 from simulator.wire import result_set
 
@@ -44,6 +47,11 @@ GUARD_RAILS = MappingProxyType(
     }
 )
 
+NO_DEAD_VERSIONS = N_(
+    "Dead and uncommitted row versions are not shown: reading heap pages (pageinspect) takes a superuser, "
+    "and on this server Txscope has none."
+)
+
 #: First half of the advisory lock that says "the process with this number is alive".
 ALIVE = 0x54585343
 
@@ -55,7 +63,8 @@ class PostgresEngine:
     """An `Engine` on one PostgreSQL database.
 
     `conninfo` logs in as the role that schedules run as; `rooms` runs may go on at once, one more waits `patience_s`;
-    `on_close` is called once, after the last connection closed.
+    `on_close` is called once, after the last connection closed. `inspector_conninfo` logs in as a superuser, and only
+    to read the heap pages of a run's tables; without it dead row versions are not seen.
     Raises EngineError where the server cannot be used.
     """
 
@@ -67,10 +76,17 @@ class PostgresEngine:
         rooms: int = 16,
         patience_s: float = 10.0,
         on_close: Callable[[], None] | None = None,
+        inspector_conninfo: str | None = None,
     ) -> None:
         self._info = info
         self._on_close = on_close
-        self._settings, self._capabilities = _probe(conninfo)
+        self._settings, capabilities = _probe(conninfo)
+        self._inspector = Inspector(inspector_conninfo) if inspector_conninfo else None
+        self._capabilities = replace(
+            capabilities,
+            sees_dead_versions=self._inspector is not None,
+            no_dead_versions="" if self._inspector else NO_DEAD_VERSIONS,
+        )
         self._conninfo = _with_options(conninfo, self._settings)
         self._pool = create_engine(
             "postgresql+psycopg://",
@@ -112,7 +128,7 @@ class PostgresEngine:
         self._count(1)
         try:
             name = f"txscope_run_{self._number:08x}_{next(self._numbers)}"
-            return PostgresRoom.create(name, tuple(setup), self.checkout, self._layouts, self._leave)
+            return PostgresRoom.create(name, tuple(setup), self.checkout, self._layouts, self._leave, self._inspector)
         except BaseException:
             self._leave()
             raise
@@ -154,6 +170,8 @@ class PostgresEngine:
     def close(self) -> None:
         """Close every connection. Rooms must be closed before."""
         self._pool.dispose()
+        if self._inspector is not None:
+            self._inspector.close()
         with suppress(psycopg.Error):
             self._keeper.close()
         if self._on_close is not None:

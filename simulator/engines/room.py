@@ -14,10 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from simulator.engines.base import NO_SETTINGS, Block, Probes, SessionConnection, StateObservation
+from simulator.engines.inspector import Inspector
 from simulator.engines.statements import compose, execute, execute_prepared, prepare, statement
+from simulator.engines.watching import Watcher
 from simulator.errors import EngineError, RunError
 from simulator.history import Answer, Matches, Row, RowVersion, TableState
 from simulator.model import Isolation
+from simulator.seen import Watched
 from simulator.wire import WireSession, result_set
 
 #: Rows of a table that are kept in a history; lab tables have a handful.
@@ -39,8 +42,11 @@ class PostgresRoom:
         observer: PoolProxiedConnection,
         checkout: Callable[[], PoolProxiedConnection],
         leave: Callable[[], None],
+        inspector: Inspector | None = None,
     ) -> None:
         self._label = label
+        self._inspector = inspector
+        self._watcher: Watcher | None = None
         self._checkout = checkout
         self._leave = leave
         self._observer = observer
@@ -57,9 +63,10 @@ class PostgresRoom:
         checkout: Callable[[], PoolProxiedConnection],
         layouts: TableLayouts,
         leave: Callable[[], None],
+        inspector: Inspector | None = None,
     ) -> PostgresRoom:
         """Make the schema and run the setup. Raises EngineError; then nothing is left and `leave` was not called."""
-        room = cls(label, reset_checkout(checkout, b""), checkout, leave)
+        room = cls(label, reset_checkout(checkout, b""), checkout, leave, inspector)
         try:
             room._run_setup(setup, layouts)
         except BaseException:
@@ -117,6 +124,12 @@ class PostgresRoom:
         )
         answers = tuple(Answer(text, result_set(next(results)).rows) for text in probes.selects)
         return StateObservation(tables, matches, answers)
+
+    def watch(self) -> Watched:
+        """Sessions, locks and row versions. Raises EngineError."""
+        if self._watcher is None:
+            self._watcher = Watcher(pgconn_of(self._observer), self._label, self._tables, self._inspector)
+        return self._watcher.look({session.backend: name for name, (session, _) in self._sessions.items()})
 
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]

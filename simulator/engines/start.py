@@ -27,7 +27,9 @@ def _embedded(environ: Mapping[str, str]) -> Engine:
     place = _("embedded, in {folder}").format(folder=server.data_dir)
     info = ServerInfo("PostgreSQL", server.version, embedded=True, place=place, role=LAB_ROLE)
     try:
-        return PostgresEngine(server.lab_conninfo(), info, on_close=server.stop)
+        return PostgresEngine(
+            server.lab_conninfo(), info, on_close=server.stop, inspector_conninfo=server.admin_conninfo()
+        )
     except BaseException:
         server.stop()
         raise

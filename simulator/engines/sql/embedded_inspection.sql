@@ -1,0 +1,23 @@
+-- A look into heap pages, for the superuser's own connection alone. Runs at every start; whoever else made a schema of
+-- this name loses it.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'txscope_inspect' AND nspowner <> current_user::regrole) THEN
+        DROP SCHEMA txscope_inspect CASCADE;
+    END IF;
+END
+$$;
+CREATE SCHEMA IF NOT EXISTS txscope_inspect;
+REVOKE ALL ON SCHEMA txscope_inspect FROM PUBLIC;
+CREATE EXTENSION IF NOT EXISTS pageinspect SCHEMA txscope_inspect;
+-- An id in a heap page has 32 bits; its age against the newest id gives it its epoch.
+CREATE OR REPLACE FUNCTION txscope_inspect.status(id xid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog
+AS $$
+SELECT CASE
+    WHEN id::text = '0' THEN NULL
+    WHEN id::text::bigint < 3 THEN 'committed'
+    ELSE pg_xact_status((newest - ((newest - id::text::bigint) & 4294967295))::text::xid8)
+END
+FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint) AS now(newest)
+$$;
