@@ -55,9 +55,10 @@ class Cycle:
 
     @property
     def overwrites_unseen(self) -> bool:
-        """Each ww edge replaces a version that the statement which replaced it had not looked at."""
+        """Each ww edge replaces a version that the statement which replaced it had not looked at (and no deleted row)."""
         return all(
-            (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step) not in self.saw
+            not edge.evidence.created
+            and (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step) not in self.saw
             for edge in self.edges
             if edge.kind is WW
         )

@@ -74,19 +74,19 @@ class Transaction:
 
     def view(self, statement: Statement, states: States) -> View:
         """Which states the statement saw."""
+        current = states.after_wait(statement.finished) if statement.waits else states.at(statement.started)
+        if statement.access.kind is Kind.INSERT:
+            # A unique index knows no snapshots: the row in the way is looked at as it is now, at every level.
+            return View(current, current)
         if not self.sees_each_commit:
             number = self._snapshot(states)
             return View(number, number)
-        if not statement.waits:
-            number = states.at(statement.started)
-            return View(number, number)
-        taken = states.after_wait(statement.finished)
         row_waits = [seq for seq, lock in statement.waits if not lock.startswith("relation")]
-        if not statement.access.locking or statement.access.kind is Kind.INSERT or not row_waits:
-            # A lock on the table comes before the snapshot; a conflicting row is looked at when it has been waited for.
-            return View(taken, taken)
+        if not statement.access.locking or not row_waits:
+            # A lock on the table comes before the snapshot.
+            return View(current, current)
         waited_first = statement.waits[0][0] != row_waits[0]
-        return View(states.at(row_waits[0] if waited_first else statement.started), taken)
+        return View(states.at(row_waits[0] if waited_first else statement.started), current)
 
     def _snapshot(self, states: States) -> int:
         first = next(statement for statement in self.statements if statement.access.snapshot)

@@ -81,6 +81,10 @@ def test_reading_again_does_not_save_the_update_that_is_overwritten() -> None:
     assert names("r1(x0) w2(x) c2 r1(x2) w1(x) c1") == ["P4"]
 
 
+def test_taking_the_place_of_a_deleted_row_loses_no_update() -> None:
+    assert names("r1(x0) d2(x) c2 w1(x) c1") == ["G-single"]
+
+
 def test_a_cycle_of_three_with_one_overtaken_read_is_read_skew() -> None:
     assert names("r1(x0) w2(x) w2(y) c2 r3(y2) w3(z) c3 r1(z3) c1") == ["G-single"]
 

@@ -165,6 +165,17 @@ def test_an_insert_looks_at_the_conflict_that_it_waited_for() -> None:
     assert predicates(observe(run.history())) == [("T2.1", ["T1"], [])]
 
 
+def test_a_conflict_is_looked_for_among_the_current_rows_at_every_level() -> None:
+    insert = (
+        "INSERT INTO account (id, balance) VALUES (1, 7) ON CONFLICT (id) DO UPDATE SET balance = account.balance + 1"
+    )
+    run = Played(TWO, RR, conditions={'"id" = 1': lambda key, _: key == 1}).step("T1", READ_2, (20,))
+    run.step("T2", "DELETE FROM account WHERE id = 1", tag="DELETE 1").commit("T2", r1=None)
+    observations = observe(run.step("T1", insert, tag="INSERT 0 1").commit("T1", r1=(1, 7)).history())
+    assert reads(observations) == []
+    assert predicates(observations) == [("T1.2", ["T2"], [])]
+
+
 @pytest.mark.parametrize(
     ("waiting", "tag"),
     [("SELECT * FROM account WHERE id = 1 FOR UPDATE", "SELECT 0"), (f"{SET_1}", "UPDATE 0")],
