@@ -126,8 +126,16 @@ def plot_comparison(info: ComparisonInfo) -> go.Figure:
     """Scores one below the other on one step axis, with a line where they first differ."""
     heights = [TITLE + LANE * max(len(level.score.sessions), 1) for level in info.levels]
     total = sum(heights) or 1
-    figure = go.Figure(layout=go.Layout(**score.frame(), height=total + score.TOP + score.BOTTOM, uirevision="levels"))
-    figure.update_layout(xaxis=score.x_axis([level.score for level in info.levels], Axis.STEPS))
+    layout: score.Plain = {
+        **score.frame(),
+        "height": total + score.TOP + score.BOTTOM,
+        "uirevision": "levels",
+        "xaxis": {
+            **score.x_axis([level.score for level in info.levels], Axis.STEPS),
+            "anchor": f"y{len(heights)}" if len(heights) > 1 else "y",
+        },
+    }
+    data: list[score.Plain] = []
     titles: list[Note] = []
     notes: list[Note] = []
     outlines: list[Note] = list(_difference(info))
@@ -135,16 +143,14 @@ def plot_comparison(info: ComparisonInfo) -> go.Figure:
     for number, (level, height) in enumerate(zip(info.levels, heights, strict=True), start=1):
         suffix = "" if number == 1 else str(number)
         bottom = max(top - height / total, 0.0)
-        domain = [bottom, top - TITLE / total]
-        figure.update_layout({f"yaxis{suffix}": {**score.y_axis(level.score.sessions), "domain": domain}})
-        figure.add_traces(list(score.traces(level.score, Axis.STEPS, suffix)))
+        layout[f"yaxis{suffix}"] = {**score.y_axis(level.score.sessions), "domain": [bottom, top - TITLE / total]}
+        data.extend(score.traces(level.score, Axis.STEPS, suffix))
         titles.append(_title(level, top))
         notes.extend(score_notes.notes(level.score, Axis.STEPS, suffix))
         outlines.extend(score_notes.outlines(level.score, Axis.STEPS, suffix))
         top = bottom
-    figure.update_xaxes(anchor=f"y{len(info.levels)}" if len(info.levels) > 1 else "y")
     rows = [level.score.sessions for level in info.levels]
-    return score.annotated(figure, Axis.STEPS, rows, [*titles, *notes], outlines, len(titles))
+    return score.assembled(data, layout, score.annotated(Axis.STEPS, rows, [*titles, *notes], outlines, len(titles)))
 
 
 def _row(marks: Sequence[Mark]) -> Row:

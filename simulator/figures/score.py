@@ -39,36 +39,54 @@ BAR, BAND = 2 * score_notes.BAR_EDGE, 2 * score_notes.BAND_EDGE
 COLUMNS = 12
 
 
+#: A trace or a layout as plain data: Plotly checks a figure once, when it is whole (6 ms, and 12 bit by bit).
+Plain = dict[str, Any]
+
+
 def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
     """Draw the score. Backgrounds are transparent and texts take the page's colour; `layout.meta` says, for each
     annotation and shape, at which position it became known."""
-    figure = go.Figure(data=list(traces(info, axis)), layout=_layout(info, axis))
-    notes = list(score_notes.notes(info, axis))
-    return annotated(figure, axis, [info.sessions], notes, list(score_notes.outlines(info, axis)))
+    lanes = max(len(info.sessions), 1)
+    layout = {
+        **frame(),
+        "height": lanes * LANE_HEIGHT + TOP + BOTTOM,
+        "uirevision": axis.value,
+        "xaxis": x_axis([info], axis),
+        "yaxis": y_axis(info.sessions),
+    }
+    notes, outlines = list(score_notes.notes(info, axis)), list(score_notes.outlines(info, axis))
+    return assembled(list(traces(info, axis)), layout, annotated(axis, [info.sessions], notes, outlines))
+
+
+def assembled(data: list[Plain], *layouts: Plain) -> go.Figure:
+    """The figure of these traces and these parts of a layout."""
+    return go.Figure({"data": data, "layout": {name: part for layout in layouts for name, part in layout.items()}})
 
 
 def annotated(
-    figure: go.Figure,
     axis: Axis,
     rows: Sequence[Sequence[str]],
     notes: Sequence[score_notes.Note],
     outlines: Sequence[score_notes.Note],
     titles: int = 0,
-) -> go.Figure:
-    """The figure with its notes, and in `layout.meta` what the page's component must know of them; `rows` are the
-    sessions on each y axis, and the first `titles` notes their titles, which stay in sight when the chart scrolls."""
-    figure.layout.annotations = [note.spec for note in notes]
-    figure.layout.shapes = [outline.spec for outline in outlines]
-    figure.layout.meta = {
-        "axis": axis.value,
-        "lanes": [
-            [{"name": name, "color": color} for name, color in session_colors(sessions).items()] for sessions in rows
-        ],
-        "notes": [_note_meta(note) for note in notes],
-        "titles": titles,
-        "shapes": [outline.known_at for outline in outlines],
+) -> Plain:
+    """The part of a layout with the notes, and in `meta` what the page's component must know of them.
+
+    `rows` are the sessions on each y axis; the first `titles` notes are their titles, which stay in sight when the
+    chart scrolls.
+    """
+    lanes = [[{"name": name, "color": color} for name, color in session_colors(row).items()] for row in rows]
+    return {
+        "annotations": [note.spec for note in notes],
+        "shapes": [outline.spec for outline in outlines],
+        "meta": {
+            "axis": axis.value,
+            "lanes": lanes,
+            "notes": [_note_meta(note) for note in notes],
+            "titles": titles,
+            "shapes": [outline.known_at for outline in outlines],
+        },
     }
-    return figure
 
 
 def _note_meta(note: score_notes.Note) -> dict[str, Any]:
@@ -86,21 +104,21 @@ class _Piece(NamedTuple):
     texts: tuple[str, str]
 
 
-def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
+def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Plain]:
     """One trace a category, on the axes `x` and `y` + suffix."""
     colors = session_colors(info.sessions)
     refs = {"xaxis": "x", "yaxis": f"y{suffix}"}
-    yield _band(info, axis, colors).update(refs)
+    yield {**refs, **_band(info, axis, colors)}
     ran = [piece for mark in info.marks if mark.status is not Status.SKIPPED for piece in _solid(info, mark, axis)]
-    yield _bars(
+    yield refs | _bars(
         ran,
         axis,
         name=_("statement"),
         marker={"color": [colors[piece.session] for piece in ran], "line": {"width": 0}},
         insidetextfont={"color": [text_on(colors[piece.session]) for piece in ran]},
-    ).update(refs)
+    )
     waits = [_waiting(info, wait, axis) for wait in info.waits if wait.place.on(axis).end > wait.place.on(axis).start]
-    yield _bars(
+    yield refs | _bars(
         waits,
         axis,
         name=_("waits"),
@@ -109,15 +127,15 @@ def traces(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[go.Bar]:
             "line": {"width": 2, "color": [colors[piece.session] for piece in waits]},
             "pattern": {**WAIT_PATTERN, "bgcolor": [faded(colors[piece.session], 0.16) for piece in waits]},
         },
-    ).update(refs)
+    )
     skipped = [_skipped(mark, axis) for mark in info.marks if mark.status is Status.SKIPPED]
-    yield _bars(
+    yield refs | _bars(
         skipped,
         axis,
         name=_("skipped"),
         marker={"color": faded(GREY, 0.1), "line": {"width": 0}},
         insidetextfont={"color": GREY},
-    ).update(refs)
+    )
 
 
 def _solid(info: ScoreInfo, mark: Mark, axis: Axis) -> Iterator[_Piece]:
@@ -140,47 +158,49 @@ def _skipped(mark: Mark, axis: Axis) -> _Piece:
     return _Piece(mark.lane, mark.session, mark.place.on(axis), mark, (mark.label, _("skipped")))
 
 
-def _bars(pieces: Sequence[_Piece], axis: Axis, **looks: Any) -> go.Bar:
+def _bars(pieces: Sequence[_Piece], axis: Axis, **looks: Any) -> Plain:
     ranges = [inset(piece.where, piece.mark.place, axis) for piece in pieces]
     durations = [piece.mark.place.ms.end - piece.mark.place.ms.start for piece in pieces]
-    return go.Bar(
-        orientation="h",
-        y=[piece.lane for piece in pieces],
-        base=[where.start for where in ranges],
-        x=[where.end - where.start for where in ranges],
-        width=BAR,
-        text=[_wrapped(*piece.texts) for piece in pieces],
-        textposition="inside",
-        insidetextanchor="middle",
-        textangle=0,
-        constraintext="none",
-        cliponaxis=True,
-        customdata=[
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": [piece.lane for piece in pieces],
+        "base": [where.start for where in ranges],
+        "x": [where.end - where.start for where in ranges],
+        "width": BAR,
+        "text": [_wrapped(*piece.texts) for piece in pieces],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "constraintext": "none",
+        "cliponaxis": True,
+        "customdata": [
             [piece.mark.position, *piece.texts, duration] for piece, duration in zip(pieces, durations, strict=True)
         ],
-        hovertext=[_hover(piece.mark) for piece in pieces],
-        hovertemplate="%{hovertext}<br>%{customdata[3]:.2f} ms<extra></extra>",
+        "hovertext": [_hover(piece.mark) for piece in pieces],
+        "hovertemplate": "%{hovertext}<br>%{customdata[3]:.2f} ms<extra></extra>",
         **looks,
-    )
+    }
 
 
-def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> go.Bar:
+def _band(info: ScoreInfo, axis: Axis, colors: dict[str, str]) -> Plain:
     """Transactions, behind everything: where nothing stands on the band, the session is idle in its transaction."""
     ranges = [span.place.on(axis) for span in info.spans]
-    return go.Bar(
-        name=_("transaction"),
-        orientation="h",
-        y=[span.lane for span in info.spans],
-        base=[where.start for where in ranges],
-        x=[where.end - where.start for where in ranges],
-        width=BAND,
-        marker={
+    return {
+        "type": "bar",
+        "name": _("transaction"),
+        "orientation": "h",
+        "y": [span.lane for span in info.spans],
+        "base": [where.start for where in ranges],
+        "x": [where.end - where.start for where in ranges],
+        "width": BAND,
+        "marker": {
             "color": [faded(colors[span.session], 0.14) for span in info.spans],
             "line": {"width": 1.5, "color": [faded(colors[span.session], 0.55) for span in info.spans]},
             "cornerradius": 6,
         },
-        hoverinfo="skip",
-    )
+        "hoverinfo": "skip",
+    }
 
 
 def _wrapped(label: str, result: str) -> str:
@@ -201,21 +221,10 @@ def _hover(mark: Mark) -> str:
     return "<br>".join(lines)
 
 
-def _layout(info: ScoreInfo, axis: Axis) -> go.Layout:
-    lanes = max(len(info.sessions), 1)
-    return go.Layout(
-        **frame(),
-        height=lanes * LANE_HEIGHT + TOP + BOTTOM,
-        uirevision=axis.value,
-        xaxis=x_axis([info], axis),
-        yaxis=y_axis(info.sessions),
-    )
-
-
-def frame() -> dict[str, Any]:
+def frame() -> Plain:
     """What every figure of this kind has in its layout."""
     return {
-        "template": go.layout.Template(),
+        "template": {},
         "barmode": "overlay",
         "bargap": 0,
         "margin": {"l": 64, "r": 18, "t": TOP, "b": BOTTOM},
@@ -228,7 +237,7 @@ def frame() -> dict[str, Any]:
     }
 
 
-def x_axis(infos: Sequence[ScoreInfo], axis: Axis) -> dict[str, Any]:
+def x_axis(infos: Sequence[ScoreInfo], axis: Axis) -> Plain:
     """Steps, numbered from 1, or milliseconds; wide enough for all of these scores."""
     places = [mark.place.on(axis) for info in infos for mark in info.marks]
     places += [span.place.on(axis) for info in infos for span in info.spans]
@@ -246,7 +255,7 @@ def x_axis(infos: Sequence[ScoreInfo], axis: Axis) -> dict[str, Any]:
     }
 
 
-def y_axis(sessions: Sequence[str]) -> dict[str, Any]:
+def y_axis(sessions: Sequence[str]) -> Plain:
     """Lanes from the top."""
     lanes = max(len(sessions), 1)
     return {

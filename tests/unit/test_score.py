@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.figures.labels import bound, rows_text, short_sql
+from simulator.figures.score import plot_score
 from simulator.figures.score_info import HEAD, Axis, Range, Status
 from simulator.figures.score_reader import score_info
 from simulator.history import History, StepResumed
@@ -119,6 +121,61 @@ def test_statement_that_still_waits_reaches_to_the_last_step() -> None:
     assert info.marks[3].place.steps == (3, 4)
     assert [mark.status for mark in info.marks[4:]] == [Status.SKIPPED, Status.SKIPPED]
     assert info.spans[0].outcome is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "label"),
+    [
+        ("SELECT balance FROM wallet WHERE id = 1", "SELECT balance"),
+        ("select id,\n  balance from wallet for no key update;", "SELECT id, balance for no key update"),
+        ("UPDATE wallet w SET balance = balance - 40 WHERE id = 1 RETURNING balance", "UPDATE balance = balance - 40"),
+        ("INSERT INTO booking (room, starts) VALUES (5, 10) ON CONFLICT DO NOTHING", "INSERT booking (5, 10)"),
+        ("INSERT INTO archive SELECT * FROM booking", "INSERT archive"),
+        ("DELETE FROM ONLY test WHERE value = 20", "DELETE test"),
+        ("SET LOCAL lock_timeout = '50ms'; UPDATE a SET b = 1", "SET LOCAL lock_timeout = '50ms' …"),
+        ("LOCK TABLE wallet IN SHARE MODE", "LOCK TABLE wallet IN SHARE MODE"),
+        (";", ""),
+    ],
+)
+def test_a_label_says_what_the_statement_does(sql: str, label: str) -> None:
+    assert short_sql(sql) == label
+
+
+def test_saved_values_are_filled_in_where_their_names_stand() -> None:
+    sql = "UPDATE a SET b = :new, t = now()::time WHERE n = :newest"
+    assert bound(sql, [("new", 3), ("newest", "O'Hara\\1")]) == (
+        "UPDATE a SET b = 3, t = now()::time WHERE n = 'O''Hara\\1'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [([], "no rows"), ([(None,)], "NULL"), ([(1,), (2,)], "1 | 2"), ([("a" * 10,), ("b" * 10,)], "2 rows")],
+)
+def test_rows_on_one_line(rows: list[tuple[str | int | None, ...]], text: str) -> None:
+    assert rows_text(rows) == text
+
+
+def test_the_picture_is_drawn_with_one_trace_a_category_and_says_when_each_note_became_known() -> None:
+    info = score_info(samples.lost_update_refused(), samples.LOST_UPDATE)
+    figure = plot_score(info)
+    assert [trace.name for trace in figure.data] == ["transaction", "statement", "waits", "skipped"]
+    meta = figure.layout.meta
+    assert len(meta["notes"]) == len(figure.layout.annotations)
+    assert len(meta["shapes"]) == len(figure.layout.shapes)
+    since = {note.text: known["since"] for note, known in zip(figure.layout.annotations, meta["notes"], strict=True)}
+    assert since["<b>✕ 40001</b>"] == 4
+    assert since["waits for T1"] == 3
+    assert since["↻ second attempt"] == 6
+
+
+def test_what_a_statement_says_cannot_become_markup() -> None:
+    script = samples.Script("T1").begin("T1").read("T1", sql="SELECT a <b>, c FROM t WHERE a < 3 AND b > '&amp;'")
+    figure = plot_score(score_info(script.history(), Schedule(("T1.read",))))
+    statement = next(trace for trace in figure.data if trace.name == "statement")
+    assert "<b>T1.read</b>" in statement.hovertext[0]
+    assert "a &lt;b&gt;, c" in statement.hovertext[0]
+    assert "'&amp;amp;'" in statement.hovertext[0]
 
 
 @pytest.mark.parametrize("history", [History((), ()), History(("T1",), ())])
