@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simulator.anomalies.access import ProbePlan, probes
 from simulator.anomalies.checker import check
 from simulator.anomalies.types import Verdict
-from simulator.engines.base import Capabilities, Engine, Probes, Room, ServerInfo
+from simulator.engines.base import NO_SETTINGS, Capabilities, Engine, Probes, Room, ServerInfo
 from simulator.errors import EngineError, RunError
 from simulator.history import (
     AnyEvent,
@@ -88,6 +88,7 @@ MAX_ATTEMPTS = 3
 #: https://www.postgresql.org/docs/18/errcodes-appendix.html
 FORESEEN = {
     "23": "integrity constraint violation: the application must tell its user",
+    "25P03": "idle_in_transaction_session_timeout: the server ended the transaction and closed the connection",
     "40": "transaction rollback: the application must run the transaction again",
     "55P03": "lock not available: NOWAIT or lock_timeout",
     "57014": "query canceled: by the person, or statement_timeout",
@@ -187,10 +188,13 @@ class Run:
         """What was seen until now."""
         return self._log.events
 
-    def open(self) -> None:
-        """Open every session and look at the first committed state. Raises EngineError."""
+    def open(self, settings: Mapping[str, str] = NO_SETTINGS) -> None:
+        """Open every session, with these settings of the server, and look at the first committed state.
+
+        Raises EngineError.
+        """
         for session in self._variant.sessions:
-            self.scheduler.open(session)
+            self.scheduler.open(session, settings)
         self._look(None)
         self.watch(None)
 
