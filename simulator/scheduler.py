@@ -32,7 +32,7 @@ from simulator.history import (
     TransactionEnded,
 )
 from simulator.model import Isolation, Scalar, SessionScript, Step
-from simulator.replies import Reply, ServerError
+from simulator.replies import Reply, ServerError, deadlock_waits
 from simulator.scenarios.guard import evaluate
 from simulator.scenarios.parameters import names
 
@@ -272,6 +272,8 @@ class Scheduler:
             self._add_step(lane, ServerMessage, severity=notice.severity, text=notice.text, detail=notice.detail)
 
     def _take_reply(self, lane: Lane, reply: Reply) -> None:
+        if lane.block is None and reply.error is not None and reply.error.sqlstate == "40P01":
+            self._note_reported_wait(lane, reply.error)
         if lane.block is not None:
             gave_up = reply.error is not None and reply.error.sqlstate in NOT_RELEASED
             self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.block))
@@ -283,6 +285,13 @@ class Scheduler:
             self._fail(lane, reply.error)
         else:
             self._finish(lane, reply)
+
+    def _note_reported_wait(self, lane: Lane, error: ServerError) -> None:
+        """The wait that closed a deadlock may be over before anybody has looked; the server's report names it."""
+        names = {other.connection.backend: other.name for other in self.lanes.values()}
+        for wait in deadlock_waits(error.detail):
+            if wait.waiter == lane.connection.backend and wait.blocker in names:
+                self._note_block(lane, Block((names[wait.blocker],), wait.lock))
 
     def _releaser(self, lane: Lane, block: Block) -> str | None:
         """The blocker's last finished step since the wait began: what we saw before the waiter went on."""
