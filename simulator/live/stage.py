@@ -1,0 +1,163 @@
+"""The sessions of a live run on one fresh schema, moved click by click, and the same clicks played again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from simulator.engines.base import Engine, Room
+from simulator.errors import RunError
+from simulator.history import AnyEvent, ServerMessage, StatementFailed
+from simulator.live.view import Free, LiveSession, session_view
+from simulator.model import Isolation, Scenario, Step, Variant
+from simulator.run import Run
+from simulator.scheduler import Lane, Overdue
+
+#: A person thinks: a wait outlives the schedules' limits. The application closes a run that is left alone after five
+#: minutes; the server, a minute later, where the application cannot.
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {"lock_timeout": "10min", "statement_timeout": "10min", "idle_in_transaction_session_timeout": "6min"}
+)
+
+#: Seconds until a statement that neither ends nor waits for another session is shown as running: after a click, where
+#: nobody clicked, and where a click is played again whose session was free at the first time.
+PATIENCE, GLANCE, REPLAY_PATIENCE = 2.0, 0.02, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One issued click; `turn` is how often its session had been clicked before."""
+
+    session: str
+    choice: Step | Free
+    again: bool
+    turn: int
+
+
+class Stage:
+    """One play. Raises RunError and EngineError where the server is gone; `close` must always be called."""
+
+    def __init__(self, engine: Engine, scenario: Scenario, variant: Variant, isolation: Isolation) -> None:
+        self.clicks: list[Click] = []
+        #: for each click, how many events there were before it
+        self.marks: list[int] = []
+        self._positions: Counter[str] = Counter()
+        self.room: Room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
+        try:
+            deadline = time.monotonic() + PATIENCE
+            self.run = Run(self.room, engine.capabilities(), variant, isolation, observe=True, deadline=deadline)
+            self.run.open(SETTINGS)
+        except BaseException:
+            self.room.close()
+            raise
+
+    def close(self) -> None:
+        """Roll back and drop. Never raises."""
+        self.room.close()
+
+    @property
+    def events(self) -> Sequence[AnyEvent]:
+        return self.run.events
+
+    def sessions(self) -> Iterator[LiveSession]:
+        """Each session as it was when it was last looked at."""
+        turns = Counter(click.session for click in self.clicks)
+        for lane in self._lanes.values():
+            yield session_view(lane, self._positions[lane.name], turns[lane.name], self.events)
+
+    def look(self, patience: float = GLANCE) -> None:
+        """Take in what happened since: a reply, a wake-up, a connection that was closed."""
+        self.run.scheduler.note_lost()
+        self._settle(patience)
+        if all(lane.lost for lane in self._lanes.values()):
+            raise RunError(_last_words(self.events))
+
+    def find(self, session: str, choice: Step | Free | str, turn: int | None) -> Click | None:
+        """The click that this choice means now; None where it comes too late. Raises KeyError: no such session."""
+        view = next((view for view in self.sessions() if view.name == session), None)
+        if view is None:
+            raise KeyError(session)
+        if turn is not None and turn != view.turn:
+            return None
+        if view.possible and view.step is not None and choice in (view.step, view.step.name):
+            return Click(session, view.step, view.again, view.turn)
+        if choice in view.free and not isinstance(choice, Step):
+            return Click(session, Free(choice), again=False, turn=view.turn)
+        return None
+
+    def issue(self, click: Click) -> None:
+        """Issue one click and settle. Raises ScenarioError where a condition cannot be read; then nothing was sent."""
+        mark, lane = len(self.events), self._lanes[click.session]
+        self.run.scheduler.deadline = time.monotonic() + PATIENCE
+        with suppress(Overdue):  # It runs; whoever looks again sees it end.
+            self._issue(lane, click)
+        self.clicks.append(click)
+        self.marks.append(mark)
+
+    def replay(self, clicks: Sequence[Click]) -> bool:
+        """Play these clicks; False where the server no longer lets one happen: it and those after it are left out."""
+        for click in clicks:
+            lane = self._lanes[click.session]
+            if click.choice is not Free.CANCEL:
+                self._wait_for(lane)
+            found = self.find(click.session, click.choice, click.turn)
+            if found != click:
+                return False
+            self.issue(click)
+        return True
+
+    @property
+    def _lanes(self) -> Mapping[str, Lane]:
+        return self.run.scheduler.lanes
+
+    def _issue(self, lane: Lane, click: Click) -> None:
+        scheduler = self.run.scheduler
+        if click.choice is Free.CANCEL:
+            scheduler.cancel(lane)
+        elif isinstance(click.choice, Free):
+            scheduler.issue(_ending(lane, click.choice))
+        else:
+            if click.again:
+                scheduler.restart(lane)
+                self._positions[lane.name] = 0
+            try:
+                scheduler.issue(click.choice)
+            except Overdue:
+                self._positions[lane.name] += 1
+                raise
+            self._positions[lane.name] += 1
+
+    def _wait_for(self, lane: Lane) -> None:
+        """The person waited for this session too; the server's answer decides, not the time."""
+        deadline = time.monotonic() + REPLAY_PATIENCE
+        while lane.connection.busy and (left := deadline - time.monotonic()) > 0:
+            self.room.wait([lane.connection], left)
+            self._settle(GLANCE)
+
+    def _settle(self, patience: float) -> None:
+        self.run.scheduler.deadline = time.monotonic() + patience
+        with suppress(Overdue):
+            self.run.scheduler.settle()
+
+
+def _ending(lane: Lane, choice: Free) -> Step:
+    """The script's own COMMIT or ROLLBACK, without its condition, or one of ours."""
+    sql = choice.value.upper()
+    scripted = next((step for step in lane.script.steps if step.ends == sql), None)
+    if scripted is not None:
+        return Step(scripted.name, lane.name, scripted.sql)
+    taken = {step.name for step in lane.script.steps}
+    return Step(choice.value if choice.value not in taken else f"{choice.value}_now", lane.name, sql)
+
+
+def _last_words(events: Sequence[AnyEvent]) -> str:
+    for event in reversed(events):
+        if isinstance(event, ServerMessage) and event.severity in ("FATAL", "PANIC"):
+            return event.text
+        if isinstance(event, StatementFailed):
+            return event.message
+    return ""
