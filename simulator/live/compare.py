@@ -7,7 +7,6 @@ from itertools import zip_longest
 
 from simulator.history import (
     AnyEvent,
-    CommittedStateObserved,
     StatementFailed,
     StatementFinished,
     StepBlocked,
@@ -22,32 +21,37 @@ def first_difference(before: Sequence[AnyEvent], after: Sequence[AnyEvent]) -> s
     Sessions are compared each for itself: in which order two that woke together answered means nothing. Times, ids and
     the server's words may differ.
     """
-    names = dict.fromkeys(event.session for event in (*before, *after))
-    for name in names:
-        pairs = zip_longest(_answers(before, name), _answers(after, name))
-        for was, now in pairs:
-            if was != now:
-                return (was or now or ("",))[0]
-    return None
+    found: list[AnyEvent] = []
+    for name in dict.fromkeys(event.session for event in (*before, *after) if event.session is not None):
+        for was, now in zip_longest(_answers(before, name), _answers(after, name), fillvalue=NOTHING):
+            if was[1:] != now[1:]:
+                found.extend(event for event in (was[0] or now[0],) if event is not None)
+                break
+    first = min(found, key=lambda event: event.seq, default=None)
+    return None if first is None else first.step or first.transaction
 
 
-def _answers(events: Sequence[AnyEvent], session: str | None) -> Iterator[tuple[str, ...]]:
-    """(step, what was answered) of one session; the committed states where it is None."""
+def _answers(events: Sequence[AnyEvent], session: str) -> Iterator[tuple[AnyEvent | None, str | None, object]]:
+    """(event, step, what was answered) of one session, in order."""
     for event in events:
         if event.session == session and (answer := _answer(event)) is not None:
-            yield (event.step or event.transaction or "", type(event).__name__, repr(answer))
+            yield event, event.step, answer
+
+
+#: where one play has answers and the other has no more
+NOTHING: tuple[None, None, None] = (None, None, None)
 
 
 def _answer(event: AnyEvent) -> object:
     match event:
         case StatementFinished():
-            return event.tag, event.rows
-        case StatementFailed() | TransactionEnded():
-            return event.sqlstate
+            return "finished", event.tag, event.rows
+        case StatementFailed():
+            return "failed", event.sqlstate
+        case TransactionEnded():
+            return "ended", event.outcome, event.sqlstate
         case StepBlocked():
-            return event.by
+            return "blocked", event.by
         case StepSkipped():
-            return event.reason
-        case CommittedStateObserved():
-            return tuple((table.table, tuple(row.values for row in table.rows)) for table in event.tables)
+            return "skipped", event.reason
     return None
