@@ -19,6 +19,7 @@ RU, RC, RR, SER = Isolation
 CATALOGUE = loader.catalogue()
 VARIANTS = [(scenario, variant) for scenario in CATALOGUE for variant in scenario.variants]
 ISOLATION = [scenario for scenario in CATALOGUE if scenario.family == "isolation"]
+LOCKS = [scenario for scenario in CATALOGUE if scenario.family == "locks"]
 
 #: Where each phenomenon occurs on PostgreSQL: https://github.com/ept/hermitage
 HERMITAGE = {
@@ -83,6 +84,35 @@ def test_an_isolation_scenario_begins_with_the_naive_variant(scenario: Scenario)
     assert all(variant.is_fix for variant in others)
     broken = {level for level, outcome in naive.expectations.items() if outcome is Outcome.ANOMALY}
     assert broken == set(scenario.occurs_at)
+
+
+@each_scenario(LOCKS)
+def test_a_locks_scenario_begins_with_the_naive_variant_and_has_a_cure(scenario: Scenario):
+    naive, *others = scenario.variants
+    assert naive.key == "naive"
+    assert not naive.is_fix
+    assert any(variant.is_fix for variant in others)
+    assert scenario.levels[0] is RC, "waits are stated for the first level"
+
+
+@each_scenario(LOCKS)
+def test_a_locks_scenario_says_who_waits_for_whom_and_what_it_comes_to(scenario: Scenario):
+    for variant in scenario.variants:
+        assert variant.waits is not None, variant.key
+        assert set(variant.expectations) == set(scenario.levels), variant.key
+        assert Outcome.ANOMALY not in variant.expectations.values() or not variant.is_fix, variant.key
+
+
+def test_advisory_locks_of_two_runs_never_meet():
+    asked = [
+        step.sql
+        for _, variant in VARIANTS
+        for session in variant.sessions
+        for step in session.steps
+        if "advisory" in step.sql
+    ]
+    assert asked
+    assert all("hashtext(current_schema())" in sql for sql in asked)
 
 
 @each_scenario([scenario for scenario in ISOLATION if scenario.occurs_at])

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from simulator.errors import ScenarioError
-from simulator.model import Isolation, Outcome
+from simulator.model import Isolation, Outcome, Wait
 from simulator.scenarios import loader
 
 GOOD = """\
@@ -66,6 +66,44 @@ def test_a_good_file_becomes_a_scenario():
     assert naive.step("T1.write").save == "rows"
     assert [session.name for session in naive.sessions] == ["T1", "T2"]
     assert naive.is_fix is False
+
+
+def test_waits_are_read_in_their_order_and_none_is_not_unknown():
+    def loaded(waits: str):
+        return loader.load(broken("sessions.T1 =", f"{waits}\nsessions.T1 ="), "transfer.toml").variant("naive").waits
+
+    assert loaded('waits = ["T2.read <- T1", " T1.write  <-T2 "]') == (
+        Wait("T2.read", ("T1",)),
+        Wait("T1.write", ("T2",)),
+    )
+    assert loaded("waits = []") == ()
+    assert loaded("") is None
+
+
+VACUUM = """\
+key = "tidy"
+title = "Tidy up"
+story = "A table is tidied up."
+setup = "CREATE TABLE job (id int PRIMARY KEY)"
+
+[[variants]]
+key = "naive"
+title = "VACUUM"
+schedule = ["T1.vacuum"]
+autocommit = ["T1"]
+sessions.T1 = [
+  { name = "vacuum", sql = "VACUUM job" },
+]
+"""
+
+
+def test_a_session_without_begin_has_one_step_and_no_commit():
+    naive = loader.load(VACUUM, "tidy.toml").variant("naive")
+    assert [session.autocommit for session in naive.sessions] == [True]
+    with pytest.raises(ScenarioError, match=r"line 11: .* last step of a session must be COMMIT or ROLLBACK"):
+        loader.load(VACUUM.replace('autocommit = ["T1"]\n', ""), "tidy.toml")
+    with pytest.raises(ScenarioError, match=r"line 11: .*autocommit\[0\]: T1 runs without BEGIN"):
+        loader.load(VACUUM.replace("VACUUM job", "COMMIT"), "tidy.toml")
 
 
 def test_a_scenario_can_be_sent_to_another_process():
@@ -135,6 +173,32 @@ def test_windows_files_are_read(tmp_path):
         ('"T2.read",', '"T2.read", "T2.read",', 14, "schedule[2]: T2.read stands here a second time"),
         ('"T2.read",', '"T3.read",', 14, "There is no session 'T3'; the sessions are T1, T2."),
         ('"T2.read",', '"T2.rad",', 14, "T2 has no step 'rad'; its steps are read, commit."),
+        # waits
+        ("sessions.T1 =", 'waits = "x"\nsessions.T1 =', 16, "variants[0].waits must be a list in [ ]."),
+        (
+            "sessions.T1 =",
+            'waits = ["T1.write"]\nsessions.T1 =',
+            16,
+            "waits[0]: 'T1.write' is not a wait; write session",
+        ),
+        ("sessions.T1 =", 'waits = ["T1.wait <- T2"]\nsessions.T1 =', 16, "waits[0]: There is no step T1.wait."),
+        (
+            "sessions.T1 =",
+            'waits = ["T2.read <- T3"]\nsessions.T1 =',
+            16,
+            "There is no session 'T3'; the sessions are T1",
+        ),
+        ("sessions.T1 =", 'waits = ["T1.read <- T2, T1"]\nsessions.T1 =', 16, "T1 cannot wait for itself."),
+        ("sessions.T1 =", 'waits = ["T1.read <- T2, T2"]\nsessions.T1 =', 16, "A session is named twice."),
+        # sessions without BEGIN
+        ("sessions.T1 =", 'autocommit = ["T3"]\nsessions.T1 =', 16, "autocommit[0]: There is no session 'T3'; the"),
+        (
+            "sessions.T1 =",
+            'autocommit = ["T1"]\nsessions.T1 =',
+            16,
+            "T1 runs without BEGIN, so it has exactly one step",
+        ),
+        ("sessions.T1 =", 'autocommit = ["a b"]\nsessions.T1 =', 16, "autocommit[0] must begin with a letter"),
         # values and endings
         (":seen", ":sen", 18, "variants[0].sessions.T1[1].sql: :sen is used, but earlier steps of this session save"),
         ("balance::int", ":seen", 23, ":seen is used, but no earlier step of this session has a `save`."),
