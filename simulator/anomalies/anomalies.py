@@ -55,7 +55,7 @@ class Cycle:
 
     @property
     def overwrites_unseen(self) -> bool:
-        """Each ww edge replaces a version that the statement which replaced it had not looked at (and no deleted row)."""
+        """Each ww edge replaces a version, not a deletion, that the statement which replaced it had not looked at."""
         return all(
             not edge.evidence.created
             and (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step) not in self.saw

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 from simulator.anomalies.access import Kind
 from simulator.anomalies.pending import Pending
@@ -139,13 +140,20 @@ class Reader:
             before = [change for since, change in changes if since <= looked_at]
             if before and not (item.key in read and before[-1].after == self._orders.in_state(item, looked_at)):
                 seen.append(before[-1])
-            if item.key not in read and item not in self._writes.changes:
-                missed += [change for since, change in changes if since > looked_at]
+            # A waiting UPDATE can reach a row under a new key; what it wrote it has not missed.
+            if item.key not in read and self._writes.first.get(item) != statement.step:
+                missed += [change for since, change in changes if looked_at < since < self._written(item)]
         if seen or missed:
             predicate = f"{table} WHERE {statement.condition}" if statement.condition else table
             self.predicate_reads.append(
                 PredicateRead(self._transaction.name, statement.step, predicate, tuple(seen), tuple(missed))
             )
+
+    def _written(self, item: Item) -> float:
+        """The state that this transaction's own version came with: what follows it is a ww conflict already."""
+        return next(
+            (since for since, version in self._orders.of(item) if version.writer == self._transaction.name), inf
+        )
 
     def _match_changes(self, item: Item, condition: str) -> Iterator[tuple[int, Change]]:
         """Each version by another transaction that made the row match, or cease to."""

@@ -203,6 +203,14 @@ def test_a_change_of_a_row_that_was_read_is_no_predicate_conflict() -> None:
     assert predicates(observations) == []
 
 
+def test_a_row_that_was_missed_and_overwritten_later_was_missed_all_the_same() -> None:
+    run = Played(TWO, conditions=RICH).step("T1", READ_RICH, (1,))
+    run.step("T2", "INSERT INTO account VALUES (3, 80)", tag="INSERT 0 1").commit("T2", r3=(3, 80))
+    run.step("T1", "UPDATE account SET balance = 90 WHERE id = 3", tag="UPDATE 1").commit("T1", r3=(3, 90))
+    run.step("T3", "DELETE FROM account WHERE id = 3", tag="DELETE 1").commit("T3", r3=None)
+    assert predicates(observe(run.history()))[0] == ("T1.1", [], ["T2"])
+
+
 def test_the_whole_table_is_a_predicate_too() -> None:
     run = Played(TWO).step("T1", "SELECT * FROM account", (1, 100), (2, 20))
     run.step("T2", "INSERT INTO account VALUES (3, 80)", tag="INSERT 0 1").commit("T2", r3=(3, 80)).commit("T1")
