@@ -102,7 +102,7 @@ def test_a_session_without_begin_has_one_step_and_no_commit():
     assert [session.autocommit for session in naive.sessions] == [True]
     with pytest.raises(ScenarioError, match=r"line 11: .* last step of a session must be COMMIT or ROLLBACK"):
         loader.load(VACUUM.replace('autocommit = ["T1"]\n', ""), "tidy.toml")
-    with pytest.raises(ScenarioError, match=r"line 11: .*autocommit\[0\]: T1 runs without BEGIN"):
+    with pytest.raises(ScenarioError, match=r"line 10: .*autocommit\[0\]: T1 runs without BEGIN"):
         loader.load(VACUUM.replace("VACUUM job", "COMMIT"), "tidy.toml")
 
 
