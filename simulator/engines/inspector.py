@@ -29,6 +29,10 @@ from simulator.wire import result_set
 #: Pages of a table that are looked at; lab tables have one.
 MAX_PAGES = 8
 
+#: A run's exclusive lock must not stop the look for long; no name may come from a run's schema; planning takes longer
+#: than looking.
+_SETTINGS = b"SET lock_timeout = '100ms'; SET search_path = pg_catalog; SET plan_cache_mode = force_generic_plan"
+
 #: (name or None where it was dropped, type) of each column as it lies in the heap
 HeapColumns = tuple[tuple[str | None, int], ...]
 
@@ -72,8 +76,7 @@ class Inspector:
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._conninfo, autocommit=True, application_name="txscope inspector")
-            # A run's exclusive lock must not stop the look for long; nothing here may take a name from a run.
-            execute(self._connection.pgconn, b"SET lock_timeout = '100ms'; SET search_path = pg_catalog")
+            execute(self._connection.pgconn, _SETTINGS)
             prepare(self._connection.pgconn, b"heap_versions", statement("heap_versions"))
         return self._connection
 

@@ -44,7 +44,9 @@ class Watcher:
         #: values as the server printed them, by (table, ctid, xmin): what a dead version was while it was visible
         self._printed: dict[tuple[str, str, int], Row] = {}
         prepare(observer, b"sessions_seen", statement("sessions_seen"))
-        found = result_set(execute(observer, statement("table_types"))[0])
+        # The plan does not depend on which processes they are, and to make it takes longer than to run it.
+        setting = b"SET plan_cache_mode = force_generic_plan;"
+        found = result_set(execute(observer, setting + statement("table_types"))[1])
         heaps = {str(name): tuple((column, int(oid)) for column, oid in json.loads(str(c))) for name, c in found.rows}
         self._tables = tuple(HeapTable(name, columns, key, heaps.get(name, ())) for name, columns, key in layout)
 
