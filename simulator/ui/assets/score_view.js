@@ -201,7 +201,7 @@ class ScoreView extends Transport {
     }
     for (const note of full.annotations.slice(0, this.figure.layout.meta.titles)) {
       const title = element("txs-title")
-      title.textContent = note.plainText(text)
+      title.textContent = plainText(note.text)
       title.style.background = note.bgcolor
       title.style.color = note.font.color
       title.style.top = `${full._size.t + (1 - note.y) * full._size.h}px`
