@@ -12,7 +12,7 @@ elsewhere for twice the timeout.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,9 @@ from simulator.scenarios.parameters import names
 
 #: First look at who blocks, and the longest pause between looks; in seconds.
 FIRST_LOOK, LAST_LOOK = 0.0001, 0.001
+
+#: How long an answer is waited for that must already be on its way, in seconds.
+ANSWER_ON_ITS_WAY = 0.01
 
 #: How long the server's report of a deadlock check is waited for, in seconds; it needs `deadlock_timeout`.
 LAST_CHECK = 1.0
@@ -73,6 +76,8 @@ class Lane:
     saved: dict[str, Scalar] = field(default_factory=dict)
     xid: int | None = None
     block: Block | None = None
+    #: the last wait of the running statement that was put on record; its end may be over before anybody looks
+    told: Block | None = None
     #: the server has reported, for the wait that goes on, that it looked for a deadlock and found none
     reported: bool = False
     #: monotonic seconds at which we learnt of the wait that goes on
@@ -220,8 +225,9 @@ class Scheduler:
         if block is None or (previous is not None and previous.since == block.since):
             return
         lane.blocked_at = time.monotonic()
-        if previous is None or previous.by != block.by:
+        if lane.told is None or lane.told.by != block.by:
             self._add_step(lane, StepBlocked, by=block.by, lock=block.lock, inferred=block.inferred)
+        lane.told = block
 
     def _all_checked(self, busy: list[Lane]) -> bool:
         """True once every waiter has had its look for a deadlock."""
@@ -251,16 +257,30 @@ class Scheduler:
 
     def _pump(self) -> list[Lane]:
         """Take in whatever the server has sent; the lanes that are still busy."""
+        replies = self._poll(self.lanes.values())
+        if ending := self._ending(lane for lane, _ in replies if lane.block is not None):
+            # The server releases locks before it answers a COMMIT: the waiter's answer may overtake it.
+            self._room.wait([lane.connection for lane in ending], ANSWER_ON_ITS_WAY)
+            replies += self._poll(ending)
+        for lane, reply in sorted(replies, key=_causes_first):
+            self._take_reply(lane, reply)
+        return [lane for lane in self.lanes.values() if lane.connection.busy]
+
+    def _poll(self, lanes: Iterable[Lane]) -> list[tuple[Lane, Reply]]:
         replies = []
-        for lane in self.lanes.values():
+        for lane in lanes:
             if lane.connection.busy:
                 reply = lane.connection.poll()
                 self._take_notices(lane)
                 if reply is not None:
                     replies.append((lane, reply))
-        for lane, reply in sorted(replies, key=_causes_first):
-            self._take_reply(lane, reply)
-        return [lane for lane in self.lanes.values() if lane.connection.busy]
+        return replies
+
+    def _ending(self, woken: Iterable[Lane]) -> list[Lane]:
+        """Of the blockers of these lanes: those whose COMMIT or ROLLBACK is not answered yet."""
+        names = {name for lane in woken if lane.block is not None for name in lane.block.by}
+        blockers = (lane for lane in self.lanes.values() if lane.name in names and lane.connection.busy)
+        return [lane for lane in blockers if lane.step is not None and lane.step.ends]
 
     def _take_notices(self, lane: Lane) -> None:
         for notice in lane.connection.notices():
@@ -272,12 +292,12 @@ class Scheduler:
             self._add_step(lane, ServerMessage, severity=notice.severity, text=notice.text, detail=notice.detail)
 
     def _take_reply(self, lane: Lane, reply: Reply) -> None:
-        if lane.block is None and reply.error is not None and reply.error.sqlstate == "40P01":
+        if lane.told is None and reply.error is not None and reply.error.sqlstate == "40P01":
             self._note_reported_wait(lane, reply.error)
-        if lane.block is not None:
+        if lane.told is not None:
             gave_up = reply.error is not None and reply.error.sqlstate in NOT_RELEASED
-            self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.block))
-            lane.block, lane.reported = None, False
+            self._add_step(lane, StepResumed, released_by=None if gave_up else self._releaser(lane, lane.told))
+            lane.block, lane.told, lane.reported = None, None, False
         if reply.before is not None and reply.before.columns:
             xid = reply.before.rows[0][0]
             lane.xid = None if xid is None else int(xid)
@@ -369,7 +389,7 @@ def _causes_first(arrived: tuple[Lane, Reply]) -> int:
     lane, reply = arrived
     if reply.error is not None and reply.error.sqlstate == "40P01":
         return 0
-    return 1 if lane.block is None else 2
+    return 1 if lane.told is None else 2
 
 
 def _overdue(busy: list[Lane]) -> str:
