@@ -7,9 +7,9 @@ from simulator.ui.banner import problems
 
 pick = picker.pick()
 picker.story(pick)
-guess, may_show = predict.ask(pick)
+guess = predict.ask(pick)
 with problems():
-    if not may_show:
+    if not guess.may_show:
         predict.schedule(pick)
         st.stop()
     result = runs.of(pick)

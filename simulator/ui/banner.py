@@ -22,7 +22,10 @@ def problems(key: str = "page") -> Iterator[None]:
         st.warning(plain(str(error)), icon="⏳")
         st.button(_("Try again"), key=f"again_{key}")
     except EngineError as error:
-        _no_engine(str(error), key)
+        if manager().is_open():
+            st.error(plain(str(error)), icon="⚠️")
+        else:
+            _no_engine(str(error), key)
     except TxscopeError as error:
         st.error(plain(str(error)), icon="⚠️")
 

@@ -13,7 +13,7 @@ import streamlit as st
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.run import RunResult
-from simulator.ui import code, levels, own, reorder
+from simulator.ui import code, fixes, levels, own, reorder
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment
 from simulator.ui.link import Pick
@@ -30,9 +30,10 @@ class Tab:
 
 TABS = (
     Tab("levels", N_("At other levels"), lambda pick, _result: levels.show(pick)),
+    Tab("fixes", N_("What fixes it"), lambda pick, _result: fixes.show(pick)),
     Tab("code", N_("Code"), lambda pick, _result: code.show(pick)),
     Tab("order", N_("Change the order"), lambda pick, _result: reorder.show(pick)),
-    Tab("own", N_("Your own scenario"), lambda _pick, _result: own.show()),
+    Tab("own", N_("Your own scenario"), lambda pick, _result: own.show(pick)),
 )
 
 

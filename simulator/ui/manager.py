@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from simulator.engines.base import Engine, ServerInfo
 from simulator.engines.start import open_engine
-from simulator.errors import EngineError
+from simulator.errors import EngineBusy, EngineError
 from simulator.model import Isolation, Scenario, Schedule, Variant
 from simulator.run import RunResult, run_scenario
 
@@ -48,9 +48,16 @@ class Manager:
             return self._engine
 
     def retry(self) -> None:
-        """Forget the last failure; the next call of `engine` tries again."""
+        """Forget the last failure, and an engine whose server is gone; the next call of `engine` tries again."""
         with self._lock:
             self._problem = None
+            if self._engine is not None and not _answers(self._engine):
+                gone, self._engine = self._engine, None
+                gone.close()
+
+    def is_open(self) -> bool:
+        """Whether there is an engine, so that what fails is one run and not all of them."""
+        return self._engine is not None and _answers(self._engine)
 
     def use_embedded(self) -> None:
         """From now on the embedded server, whatever DATABASE_URL says."""
@@ -96,6 +103,17 @@ class Manager:
             self.engine()
         except EngineError:
             return
+
+
+def _answers(engine: Engine) -> bool:
+    """Whether the server still makes room for a run."""
+    try:
+        engine.create_room((), 0).close()
+    except EngineBusy:
+        return True
+    except EngineError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

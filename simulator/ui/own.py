@@ -12,14 +12,16 @@ from simulator.i18n import gettext as _
 from simulator.scenarios.loader import load
 from simulator.scenarios.schema import MAX_FILE_BYTES
 from simulator.ui import picker
-from simulator.ui.link import FIRST_SCENARIO
+from simulator.ui.link import Pick
 from simulator.ui.plain import plain
 
+_TEXT = "own_source"
 
-def show() -> None:
-    """Upload, or a text area that begins with a scenario of the catalogue."""
+
+def show(pick: Pick) -> None:
+    """Upload, or a text area that begins with what is picked."""
     st.markdown(_("Upload a scenario file, or change the one below, and run it on this server."))
-    upload, text = st.columns([2, 3])
+    upload, text = st.columns([1, 2])
     with upload:
         file = st.file_uploader(_("Scenario file (TOML)"), type="toml", max_upload_size=1, key="own_file")
         if file is not None and st.button(_("Run the file"), type="primary", key="own_run_file"):
@@ -27,13 +29,13 @@ def show() -> None:
     with text:
         typed = st.text_area(
             _("Scenario"),
-            source(FIRST_SCENARIO),
-            height=360,
+            st.session_state.get(_TEXT, "") if pick.own else source(pick.scenario.key),
+            height=420,
             max_chars=MAX_FILE_BYTES,
-            key="own_text",
+            key=f"own_text {pick.scenario.key}",
             label_visibility="collapsed",
         )
-        if st.button(_("Run this text"), key="own_run_text"):
+        if st.button(_("Run this text"), type="primary", key="own_run_text"):
             _open(typed, _("your text"))
 
 
@@ -54,5 +56,6 @@ def _open(text: str, name: str) -> None:
         st.error(plain(str(error)), icon="📄")
         return
     st.session_state["own"] = scenario
+    st.session_state[_TEXT] = text
     picker.open_scenario(scenario, own=True)
     st.rerun(scope="app")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from simulator.figures.palette import OUTCOMES
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.model import Outcome
@@ -25,8 +26,19 @@ GUESSES: Mapping[Outcome, str] = MappingProxyType(
 )
 
 
-def ask(pick: Pick) -> tuple[Outcome | None, bool]:
-    """Show the choices; the guess, and whether the answer may be shown."""
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What somebody said before seeing it."""
+
+    outcome: Outcome | None
+    #: whether the answer may be shown
+    may_show: bool
+    #: where the guess is answered
+    place: DeltaGenerator
+
+
+def ask(pick: Pick) -> Guess:
+    """Show the choices."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(_("What will happen?"), width="content")
         chosen = st.segmented_control(
@@ -42,22 +54,16 @@ def ask(pick: Pick) -> tuple[Outcome | None, bool]:
             persist_state="session",
             help=_("Hides the run until somebody has dared a guess."),
         )
-    return chosen, chosen is not None or not first
+        place = st.empty()
+    return Guess(chosen, chosen is not None or not first, place)
 
 
-def tell(guess: Outcome | None, result: RunResult) -> None:
+def tell(guess: Guess, result: RunResult) -> None:
     """Whether the guess was right."""
-    if guess is None:
+    if guess.outcome is None:
         return
-    right = guess is result.outcome
-    text = (
-        _("Right.")
-        if right
-        else _("Not quite: it came out as “{outcome}”.").format(
-            outcome=_(GUESSES.get(result.outcome, OUTCOMES[result.outcome].word))
-        )
-    )
-    st.markdown(f"{'🎯' if right else '🤔'} {text}")
+    right = guess.outcome is result.outcome
+    guess.place.markdown(f"🎯 **{_('Right')}**" if right else f"🤔 **{_('Not quite')}**", width="content")
 
 
 def schedule(pick: Pick) -> None:

@@ -28,22 +28,19 @@ def levels(pick: Pick) -> tuple[RunResult, ...]:
 
 
 def table(scenario: Scenario) -> tuple[RunResult, ...]:
-    """Every variant of the scenario at every level that it speaks of."""
+    """Every variant of the scenario at every level of it."""
     return _kept(
         "table",
         scenario,
         lambda: tuple(
-            manager().run(scenario, variant, level)
-            for variant in scenario.variants
-            for level in scenario.levels
-            if level in variant.expectations
+            manager().run(scenario, variant, level) for variant in scenario.variants for level in scenario.levels
         ),
     )
 
 
-def again() -> None:
-    """Forget what was kept: what is on the page is run once more."""
-    for name in ("run", "levels", "table"):
+def forget(*names: str) -> None:
+    """What was kept as `run`, `levels` or `table` is run once more where it is shown."""
+    for name in names or ("run", "levels", "table"):
         st.session_state.pop(f"kept_{name}", None)
 
 

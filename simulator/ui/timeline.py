@@ -46,7 +46,7 @@ def show(pick: Pick, result: RunResult) -> None:
             label_visibility="collapsed",
         )
         if st.button(_("Run again"), icon="🔁"):
-            runs.again()
+            runs.forget()
             st.rerun(scope="app")
         with st.popover(_("Share"), icon="🔗"):
             share.show(pick, result)

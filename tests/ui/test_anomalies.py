@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from simulator.engines.base import Engine
 from simulator.model import Outcome
-from simulator.scenarios.loader import catalogue
-from simulator.ui.predict import GUESSES
+from simulator.scenarios.loader import catalogue, find
+from simulator.ui.manager import manager
+from simulator.ui.own import source
 from tests.ui.conftest import Opener
 from tests.ui.texts import html_text, outcome
 
@@ -96,7 +98,9 @@ def test_a_guess_is_answered(open_page: Opener) -> None:
     at = open_page("anomalies")
     guess = next(group for group in at.button_group if group.key and group.key.startswith("guess"))
     guess.set_value(Outcome.SAFE).run()
-    assert any("Not quite" in text.value and GUESSES[Outcome.ANOMALY] in text.value for text in at.markdown)
+    assert any("Not quite" in text.value for text in at.markdown)
+    next(group for group in at.button_group if group.key == guess.key).set_value(Outcome.ANOMALY).run()
+    assert any("Right" in text.value for text in at.markdown)
 
 
 def test_predict_first_hides_the_run_until_a_guess(open_page: Opener) -> None:
@@ -133,3 +137,91 @@ def test_the_whole_page_speaks_chinese(open_page: Opener) -> None:
 def test_the_browser_decides_the_language(open_page: Opener) -> None:
     assert open_page("home", locale="zh-CN").session_state["language"] == "zh"
     assert open_page("home", locale="fr-FR").session_state["language"] == "en"
+
+
+def open_tab(at: AppTest, title: str) -> AppTest:
+    at.session_state["details"] = title
+    return at.run()
+
+
+def test_the_fix_table_is_run_and_comes_out_as_expected(open_page: Opener) -> None:
+    at = open_tab(open_page("anomalies"), "What fixes it")
+    table = next(block.value for block in at.get("html") if "tx-fixes" in block.value)
+    scenario = find("lost_update")
+    assert table.count("data-outcome=") == len(scenario.variants) * len(scenario.levels)
+    assert "≠" not in table
+    assert "12 runs on this server, just now" in " ".join(caption.value for caption in at.caption)
+
+
+def test_naive_code_stands_beside_a_fix(open_page: Opener) -> None:
+    at = open_tab(open_page("anomalies"), "Code")
+    assert sum("def earn" in block.value for block in at.code) == 2
+    at.button_group(key="code_language").set_value("SQL").run()
+    assert any("SELECT balance FROM wallet WHERE id = 1;  -- kept as :balance" in block.value for block in at.code)
+
+
+def test_a_scenario_of_ones_own_is_run(open_page: Opener) -> None:
+    at = open_tab(open_page("anomalies"), "Your own scenario")
+    at.text_area[0].set_value(at.text_area[0].value.replace('title = "Lost update"', 'title = "Mine *alone*"'))
+    at.button(key="own_run_text").click().run()
+    assert not at.exception
+    assert at.selectbox(key="scenario").value == "own"
+    assert outcome(at) == "anomaly"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "key = ",
+        "\x00\x01",
+        "[" * 3000,
+        "title = 'only a title'",
+        "key = 'x'\nfamily = 'nonsense'",
+        "😀" * 10_000,
+        "key = 1e99999",
+    ],
+)
+def test_a_scenario_that_is_none_is_refused_in_a_sentence(open_page: Opener, text: str) -> None:
+    at = open_tab(open_page("anomalies"), "Your own scenario")
+    at.text_area[0].set_value(text)
+    at.button(key="own_run_text").click().run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "your text" in at.error[0].value
+    assert outcome(at) == "anomaly"  # what was picked before is still there
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("CREATE TABLE wallet", "CREATE TABEL wallet"),
+        ("SELECT balance FROM wallet WHERE id = 1", "SELECT balance FROM nowhere WHERE id = 1"),
+        ("SELECT balance FROM wallet WHERE id = 1", "SELECT pg_sleep(0.01), 1 / 0"),
+        ("SELECT balance FROM wallet WHERE id = 1", "COPY wallet TO PROGRAM 'touch /tmp/owned'"),
+    ],
+)
+def test_sql_that_fails_is_told_and_leaves_nothing(open_page: Opener, engine: Engine, before: str, after: str) -> None:
+    at = open_tab(open_page("anomalies"), "Your own scenario")
+    at.text_area[0].set_value(at.text_area[0].value.replace(before, after))
+    at.button(key="own_run_text").click().run()
+    assert not at.exception
+    assert at.error or outcome(at) in {"error", "no verdict"}
+    assert "Traceback" not in html_text(at)
+    assert manager().runs_going_on() == 0
+
+
+def test_a_file_is_uploaded_and_run(open_page: Opener) -> None:
+    at = open_tab(open_page("anomalies"), "Your own scenario")
+    at.file_uploader[0].upload("mine.toml", source("write_skew").encode(), "application/toml").run()
+    at.button(key="own_run_file").click().run()
+    assert at.selectbox(key="scenario").value == "own"
+    assert "Write skew" in at.session_state["pick"].scenario.title
+
+
+def test_a_file_that_is_no_text_is_refused(open_page: Opener) -> None:
+    at = open_tab(open_page("anomalies"), "Your own scenario")
+    at.file_uploader[0].upload("mine.toml", b"\xff\xfe\x00binary", "application/toml").run()
+    at.button(key="own_run_file").click().run()
+    assert not at.exception
+    assert "mine" in at.error[0].value
