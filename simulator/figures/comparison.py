@@ -39,6 +39,11 @@ class Cell(NamedTuple):
             return _("{waits}, then {ending}").format(waits=waits, ending=self.ending)
         return waits or self.ending
 
+    def by(self, position: int) -> str:
+        """What was known of it at the end of this position."""
+        still_waits = self.settled_at is None or self.settled_at > position
+        return waits_text(self.waited_for) if still_waits else self.ending
+
     @property
     def essence(self) -> tuple[Status, tuple[str, ...], str]:
         return self.status, self.waited_for, self.ending
@@ -79,16 +84,24 @@ class ComparisonInfo(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A line for each position: what every level did."""
+        """A line for each position: what every level did then, also with statements that had waited until then."""
         return tuple(self._note(position) for position in range(len(self.marks)))
 
     def _note(self, position: int) -> str:
         if position >= len(self.rows):
             return "— " + _("run again after an abort")
-        texts = [cell.text for cell in self.rows[position].cells]
+        own = self._by_level([cell.by(position) for cell in self.rows[position].cells])
+        waited = [
+            f"{row.session}: {self._by_level([cell.by(position) for cell in row.cells])}"
+            for row in self.rows[:position]
+            if any(cell.settled_at == position for cell in row.cells)
+        ]
+        return "; ".join([own, *waited])
+
+    def _by_level(self, texts: Sequence[str]) -> str:
         if len(set(texts)) == 1:
             return texts[0]
-        return " · ".join(f"{level.isolation.short}: {text}" for level, text in zip(self.levels, texts, strict=True))
+        return " · ".join(f"{level.isolation.short} {text}" for level, text in zip(self.levels, texts, strict=True))
 
 
 def comparison_info(results: Sequence[RunResult]) -> ComparisonInfo:

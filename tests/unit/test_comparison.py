@@ -83,7 +83,9 @@ def test_transport_goes_through_the_longest_run_and_names_levels_where_they_diff
     info = comparison_info([RC, RR])
     assert len(info.marks) == len(info.notes) == 9
     assert info.notes[0] == "→ 100"
-    assert info.notes[3] == "RC: waits for T1, then done · RR: waits for T1, then ✕ 40001"
+    assert info.notes[3] == "waits for T1"
+    assert info.notes[4] == "done; T2: RC done · RR ✕ 40001"
+    assert info.notes[5] == "RC done · RR skipped"
 
 
 def test_levels_are_stacked_on_one_step_axis() -> None:
