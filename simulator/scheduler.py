@@ -34,7 +34,7 @@ from simulator.history import (
 from simulator.model import Isolation, Scalar, SessionScript, Step
 from simulator.replies import Reply, ServerError, deadlock_waits
 from simulator.scenarios.guard import evaluate
-from simulator.scenarios.parameters import names
+from simulator.scenarios.parameters import names, sets
 
 #: First look at who blocks, and the longest pause between looks; in seconds.
 FIRST_LOOK, LAST_LOOK = 0.0001, 0.001
@@ -80,6 +80,8 @@ class Lane:
     told: Block | None = None
     #: the server has reported, for the wait that goes on, that it looked for a deadlock and found none
     reported: bool = False
+    #: its transaction has set a deadlock_timeout of its own
+    own_timeout: bool = False
     #: monotonic seconds at which we learnt of the wait that goes on
     blocked_at: float = 0.0
 
@@ -139,7 +141,7 @@ class Scheduler:
     def restart(self, lane: Lane) -> None:
         """Begin the lane's transaction again from its first step, with nothing saved."""
         lane.attempt += 1
-        lane.began = lane.ended = lane.retryable = False
+        lane.began = lane.ended = lane.retryable = lane.own_timeout = False
         lane.saved, lane.xid, lane.step = {}, None, None
 
     def issue(self, step: Step) -> None:
@@ -180,6 +182,7 @@ class Scheduler:
 
     def _send(self, lane: Lane, step: Step) -> None:
         lane.step = step
+        lane.own_timeout |= sets(step.sql, "deadlock_timeout")
         before = ""
         if not lane.began:
             isolation = lane.script.isolation or self._isolation
@@ -230,7 +233,7 @@ class Scheduler:
         lane.told = block
 
     def _all_checked(self, busy: list[Lane]) -> bool:
-        """True once every waiter has had its look for a deadlock."""
+        """True once every waiter has had its look for a deadlock; who chose the time for it is not waited for."""
         timeout = self._capabilities.deadlock_timeout_s
         if timeout is None:
             return True
@@ -238,6 +241,7 @@ class Scheduler:
         now = time.monotonic()
         return all(
             lane.reported
+            or lane.own_timeout
             or (lane.block is not None and not lane.block.deadlock_checked)
             or now - lane.blocked_at > patience
             for lane in busy
@@ -258,8 +262,9 @@ class Scheduler:
     def _pump(self) -> list[Lane]:
         """Take in whatever the server has sent; the lanes that are still busy."""
         replies = self._poll(self.lanes.values())
-        if ending := self._ending(lane for lane, _ in replies if lane.block is not None):
-            # The server releases locks before it answers a COMMIT: the waiter's answer may overtake it.
+        # The server releases locks before it answers a COMMIT: the waiter's answer may overtake it.
+        until = time.monotonic() + ANSWER_ON_ITS_WAY
+        while (ending := self._ending(lane for lane, _ in replies)) and time.monotonic() < until:
             self._room.wait([lane.connection for lane in ending], ANSWER_ON_ITS_WAY)
             replies += self._poll(ending)
         for lane, reply in sorted(replies, key=_causes_first):

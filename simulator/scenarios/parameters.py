@@ -49,3 +49,15 @@ def statements(sql: str) -> tuple[tuple[str, ...], ...]:
 def controls_transaction(words: tuple[str, ...]) -> bool:
     """Whether a statement begins or ends a transaction; `ROLLBACK TO` a savepoint does neither."""
     return words[0] in _CONTROL and "TO" not in words[1:3]
+
+
+@lru_cache(maxsize=2048)
+def sets(sql: str, setting: str) -> bool:
+    """Whether a statement of the step sets this setting of the server.
+
+    >>> sets("SET LOCAL lock_timeout = '50ms'", "lock_timeout"), sets("SHOW lock_timeout", "lock_timeout")
+    (True, False)
+    """
+    if setting not in sql.lower():
+        return False
+    return any(words[0] == "SET" and setting.upper() in words[1:3] for words in statements(sql))

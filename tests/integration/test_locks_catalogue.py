@@ -75,6 +75,7 @@ def test_every_wait_that_was_seen_is_seen_to_end(engine: Engine) -> None:
     ("key", "variant", "expected"),
     [
         ("deadlock", "naive", ("T2.give", "40P01")),
+        ("deadlock", "other_victim", ("T1.give", "40P01")),
         ("deadlock_three", "naive", ("T3.next", "40P01")),
         ("row_lock_strengths", "upgrade", ("T2.change", "40P01")),
         ("nowait", "nowait", ("T2.lock", "55P03")),

@@ -11,6 +11,8 @@ ALTER ROLE txscope_lab LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION N
 ALTER ROLE txscope_lab RESET ALL;
 -- A deadlock is found at once, and by the session whose wait closed the cycle.
 ALTER ROLE txscope_lab SET deadlock_timeout = '1ms';
+-- A schedule may choose another victim by choosing who looks first.
+GRANT SET ON PARAMETER deadlock_timeout TO txscope_lab;
 -- Every wait is reported to the session that waits, and none of it fills the server's log.
 ALTER ROLE txscope_lab SET log_lock_waits = on;
 ALTER ROLE txscope_lab SET log_min_messages = panic;
