@@ -130,8 +130,8 @@ def test_what_serializable_notes_is_as_coarse_as_the_plan(engine: Engine) -> Non
 
 def test_an_idle_session_is_seen_to_hold_up_another(engine: Engine) -> None:
     first, second = answer(run(engine, "idle_in_transaction"), "T3.look")
-    assert first[:2] == ("T1", "idle in transaction")
-    assert second[:3] == ("T2", "active", "Lock")
+    assert first[:3] == ("T1", "idle in transaction", 0)
+    assert second[:3] == ("T2", "active", 1)
 
 
 @pytest.mark.parametrize(
