@@ -35,11 +35,13 @@ class LiveRun:
         isolation: Isolation,
         idle_limit_s: float,
         clock: Callable[[], float],
+        watch: bool,
     ) -> None:
         self.scenario, self.variant, self.isolation = scenario, variant, isolation
         self._engine = engine
         self._idle_limit_s = idle_limit_s
         self._clock = clock
+        self._watch = watch
         self._lock = threading.RLock()
         self._ended: tuple[EndReason, str, History] | None = None
         self._note = ""
@@ -57,9 +59,13 @@ class LiveRun:
         *,
         idle_limit_s: float = 300,
         clock: Callable[[], float] = time.monotonic,
+        watch: bool = True,
     ) -> LiveRun:
-        """A fresh schema with every session opened. Raises EngineBusy, EngineError; then nothing is left."""
-        return cls(engine, scenario, variant, isolation, idle_limit_s, clock)
+        """A fresh schema with every session opened. Raises EngineBusy, EngineError; then nothing is left.
+
+        With `watch` locks and row versions are in the history after every click, for the state panel.
+        """
+        return cls(engine, scenario, variant, isolation, idle_limit_s, clock, watch)
 
     def choices(self) -> LiveView:
         """Each session with what can be done with it, as it was when it was last looked at."""
@@ -79,7 +85,6 @@ class LiveRun:
             if click is not None:
                 self._note = ""
                 self._stage.issue(click)
-                self._stage.look()
             return self._view(issued=click is not None)
 
     def refresh(self) -> LiveView:
@@ -193,7 +198,7 @@ class LiveRun:
             self._stage.close()
 
     def _new_stage(self) -> Stage:
-        return Stage(self._engine, self.scenario, self.variant, self.isolation)
+        return Stage(self._engine, self.scenario, self.variant, self.isolation, watch=self._watch)
 
     def _view(self, *, issued: bool = True) -> LiveView:
         sessions = tuple(self._stage.sessions())

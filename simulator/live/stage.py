@@ -41,7 +41,9 @@ class Click:
 class Stage:
     """One play. Raises RunError and EngineError where the server is gone; `close` must always be called."""
 
-    def __init__(self, engine: Engine, scenario: Scenario, variant: Variant, isolation: Isolation) -> None:
+    def __init__(
+        self, engine: Engine, scenario: Scenario, variant: Variant, isolation: Isolation, *, watch: bool
+    ) -> None:
         self.clicks: list[Click] = []
         #: for each click, how many events there were before it
         self.marks: list[int] = []
@@ -49,8 +51,12 @@ class Stage:
         self.room: Room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
         try:
             deadline = time.monotonic() + PATIENCE
-            self.run = Run(self.room, engine.capabilities(), variant, isolation, observe=True, deadline=deadline)
+            self.run = Run(
+                self.room, engine.capabilities(), variant, isolation, observe=True, deadline=deadline, watch=watch
+            )
             self.run.open(SETTINGS)
+            #: how many events there were when locks and versions were last looked at
+            self._watched = len(self.events)
         except BaseException:
             self.room.close()
             raise
@@ -73,6 +79,7 @@ class Stage:
         """Take in what happened since: a reply, a wake-up, a connection that was closed."""
         self.run.scheduler.note_lost()
         self._settle(patience)
+        self._watch()
         if all(lane.lost for lane in self._lanes.values()):
             raise RunError(_last_words(self.events))
 
@@ -95,6 +102,7 @@ class Stage:
         self.run.scheduler.deadline = time.monotonic() + PATIENCE
         with suppress(Overdue):  # It runs; whoever looks again sees it end.
             self._issue(lane, click)
+        self._watch()
         self.clicks.append(click)
         self.marks.append(mark)
 
@@ -130,6 +138,13 @@ class Stage:
                 self._positions[lane.name] += 1
                 raise
             self._positions[lane.name] += 1
+
+    def _watch(self) -> None:
+        """Record locks and versions where something has happened since they were last looked at."""
+        news = [event for event in self.events[self._watched :] if not isinstance(event, ServerMessage)]
+        if news:
+            self.run.watch(news[-1].step)
+        self._watched = len(self.events)
 
     def _wait_for(self, lane: Lane) -> None:
         """The person waited for this session too; the server's answer decides, not the time."""

@@ -15,7 +15,7 @@ from simulator.engines.base import Engine
 from simulator.engines.embedded import EmbeddedServer
 from simulator.engines.postgres import PostgresEngine
 from simulator.errors import EngineBusy
-from simulator.history import StatementFailed, StatementStarted, StepBlocked, StepResumed
+from simulator.history import LocksObserved, StatementFailed, StatementStarted, StepBlocked, StepResumed
 from simulator.live import EndReason, Free, LiveRun, LiveRunEnded, LiveRuns, LiveState
 from simulator.model import Isolation, Outcome, Scenario
 from simulator.scenarios.loader import find, load
@@ -283,6 +283,20 @@ def test_a_schedule_played_by_hand_comes_to_what_the_schedule_comes_to(engine: E
     expected = variant.expectations[isolation]
     # Nobody has run the aborted transaction again.
     assert result.outcome is (Outcome.ABORTED if expected is Outcome.RETRIED else expected)
+
+
+def test_locks_are_in_the_history_after_a_click_and_after_a_wake_up(run: LiveRun, admin: psycopg.Connection) -> None:
+    play(run, "T1.a T2.a T2.b")
+    seen = [event for event in run.history().events if isinstance(event, LocksObserved)]
+    assert {session.session: session.blockers for session in seen[-1].sessions}["T2"] == ("T1",)
+    assert len(seen) == 4
+    run.refresh()
+    assert len([event for event in run.history().events if isinstance(event, LocksObserved)]) == 4
+    kill(admin, run, "T1")
+    watch_until(run, "T2", LiveState.OPEN)
+    seen = [event for event in run.history().events if isinstance(event, LocksObserved)]
+    assert len(seen) > 4
+    assert not any(session.blockers for session in seen[-1].sessions)
 
 
 def test_watch_live_knows_the_levels_of_live_runs(engine: Engine, crossing: Scenario) -> None:
