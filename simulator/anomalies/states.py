@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from simulator.anomalies.versions import Item
@@ -47,13 +46,15 @@ class Changed(NamedTuple):
     after: RowVersion | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One look of the observer, and everything asked in it."""
 
     tables: Mapping[str, TableState]
     matches: Mapping[tuple[str, str], frozenset[Row]]
     answers: Mapping[str, tuple[Row, ...]]
+    #: table -> key -> version, of tables that have a primary key
+    rows: Mapping[str, Mapping[Row, RowVersion]]
 
     @classmethod
     def merged(cls, events: Iterable[CommittedStateObserved]) -> Observed:
@@ -65,14 +66,8 @@ class Observed:
             tables.update((state.table, state) for state in event.tables)
             matches.update(((match.table, match.condition), frozenset(match.keys)) for match in event.matches)
             answers.update((answer.sql, answer.rows) for answer in event.answers)
-        return cls(tables, matches, answers)
-
-    @cached_property
-    def rows(self) -> Mapping[str, Mapping[Row, RowVersion]]:
-        """table -> key -> version, of tables that have a primary key."""
-        return {
-            state.table: {row.key: row for row in state.rows} for state in self.tables.values() if state.key_columns
-        }
+        rows = {state.table: {row.key: row for row in state.rows} for state in tables.values() if state.key_columns}
+        return cls(tables, matches, answers, rows)
 
 
 class States:
@@ -81,11 +76,12 @@ class States:
     def __init__(self, history: History) -> None:
         self.commits = tuple(_commits(history))
         self._states = _states(history, self.commits)
+        self._truncated = {t.table for state in self._states for t in state.tables.values() if t.truncated}
         self._statuses: dict[tuple[str, str], list[tuple[Mapping[Row, RowVersion], frozenset[Row]]]] = {}
         for state in self._states:
             for probe, keys in state.matches.items():
                 self._statuses.setdefault(probe, []).append((state.rows.get(probe[0], {}), keys))
-        #: changes[n] is what commit n made of state n; changes[0] is empty
+        #: changes[n] is what the n-th commit made of state n - 1; changes[0] is empty
         self.changes: tuple[tuple[Changed, ...], ...] = (
             (),
             *(self._changes(n, commit) for n, commit in enumerate(self.commits, start=1)),
@@ -110,14 +106,9 @@ class States:
         state = self._states[0].tables.get(name)
         if state is None:
             raise NoVerdictError(N_("{table} is not a table whose rows are observed."), table=name)
-        if any(other.tables[name].truncated for other in self._states if name in other.tables):
+        if name in self._truncated:
             raise NoVerdictError(N_("{table} has more rows than are recorded."), table=name)
         return state
-
-    def changes_in(self, table: str) -> Iterator[tuple[int, Changed]]:
-        """Every change of the table's rows with the number of its commit, in their order."""
-        for number, changes in enumerate(self.changes):
-            yield from ((number, change) for change in changes if change.item.table == table)
 
     def row(self, item: Item, number: int) -> RowVersion | None:
         return self._states[number].rows[item.table].get(item.key)
@@ -224,7 +215,7 @@ def _same_state(state: Observed, looks: Iterable[CommittedStateObserved], later:
         name: set(table.rows) for name, table in state.tables.items()
     }:
         raise NoVerdictError(N_("Rows changed although the transaction that committed wrote nothing."))
-    return Observed(state.tables, {**state.matches, **more.matches}, {**state.answers, **more.answers})
+    return replace(state, matches={**state.matches, **more.matches}, answers={**state.answers, **more.answers})
 
 
 def _refuse_mixed(commit: Commit, looked: int, later: tuple[Commit, ...]) -> None:

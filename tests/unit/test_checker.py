@@ -66,6 +66,16 @@ def test_write_skew_and_its_evidence() -> None:
     assert (evidence.source_step, evidence.target_step) == ("T1.1", "T2.2")
 
 
+def test_a_conflict_that_an_insert_met_and_left_alone_was_read() -> None:
+    """PostgreSQL 18 lets this commit at SERIALIZABLE too: DO NOTHING leaves no trace that its checks would see."""
+    insert = "INSERT INTO account (id, balance) VALUES (1, 7) ON CONFLICT (id) DO NOTHING"
+    conditions = {'"id" = 1': lambda key, _: key == 1, "balance > 50": lambda _, balance: balance > 50}
+    run = Played(TWO, RR, conditions=conditions).step("T2", "SELECT id FROM account WHERE balance > 50", (1,))
+    run.step("T1", insert, tag="INSERT 0 0").step("T1", "INSERT INTO account VALUES (3, 80)", tag="INSERT 0 1")
+    run.step("T2", "DELETE FROM account WHERE id = 1", tag="DELETE 1").commit("T1", r3=(3, 80)).commit("T2", r1=None)
+    assert [name for name, _, _ in told(check(run.history()))] == ["G2"]
+
+
 def test_the_serial_order_is_not_always_that_of_commits() -> None:
     run = Played(TWO, RR).step("T1", READ_1, (100,)).step("T2", update(1, "0"), tag="UPDATE 1")
     verdict = check(run.commit("T2", r1=(1, 0)).commit("T1").history())
