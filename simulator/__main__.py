@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 as expected, 1 where a table or a run differs from what was expected, 2 for a clear refusal."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        code = int(options.command(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read has enough; what is left in the buffer must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except TxscopeError as error:
         print(error, file=sys.stderr)
         return 2
