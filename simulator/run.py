@@ -20,8 +20,9 @@ from simulator.history import (
     TransactionEnded,
 )
 from simulator.i18n import gettext as _
+from simulator.lane import EventLog, StillWaiting
 from simulator.model import Isolation, Outcome, Scenario, Schedule, Step, Variant
-from simulator.scheduler import EventLog, Scheduler, StillWaiting
+from simulator.scheduler import Scheduler
 from simulator.watch import look
 
 

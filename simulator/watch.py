@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.engines.base import Room
 from simulator.history import LocksObserved, RowVersionsObserved
-from simulator.scheduler import EventLog
+from simulator.lane import EventLog
 
 
 def look(room: Room, log: EventLog, step: str | None) -> None:

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from simulator.engines.base import Engine, Room
 from simulator.errors import RunError
 from simulator.history import AnyEvent, ServerMessage, StatementFailed
+from simulator.lane import Lane, Overdue
 from simulator.live.view import Free, LiveSession, session_view
 from simulator.model import Isolation, Scenario, Step, Variant
 from simulator.run import Run
-from simulator.scheduler import Lane, Overdue
 
 #: A person thinks: a wait outlives the schedules' limits. The application closes a run that is left alone after five
 #: minutes; the server, a minute later, where the application cannot.

@@ -9,9 +9,9 @@ from enum import StrEnum
 from simulator.errors import ScenarioError
 from simulator.history import AnyEvent, TransactionEnded
 from simulator.i18n import gettext as _
+from simulator.lane import Lane
 from simulator.model import Step
 from simulator.scenarios.guard import evaluate
-from simulator.scheduler import Lane
 
 
 class Free(StrEnum):

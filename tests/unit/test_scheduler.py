@@ -18,8 +18,9 @@ from simulator.history import (
     StepSkipped,
     TransactionEnded,
 )
+from simulator.lane import EventLog, StillWaiting
 from simulator.model import Isolation, SessionScript, Step
-from simulator.scheduler import EventLog, Scheduler, StillWaiting
+from simulator.scheduler import Scheduler
 
 
 class Stage:
