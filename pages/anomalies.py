@@ -4,8 +4,9 @@ import streamlit as st
 
 from simulator.ui import details, picker, predict, runs, timeline, verdict
 from simulator.ui.banner import problems
+from simulator.ui.link import ANOMALIES
 
-pick = picker.pick()
+pick = picker.pick(ANOMALIES)
 picker.story(pick)
 guess = predict.ask(pick)
 with problems():

@@ -9,13 +9,28 @@ from urllib.parse import urlencode
 from simulator.errors import ScenarioError
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Scenario, Schedule, Variant
-from simulator.scenarios.loader import find
+from simulator.scenarios.loader import catalogue, find
 from simulator.scenarios.order import parse_order, reorder
 
-#: What is opened where a link names nothing.
-FIRST_SCENARIO = "lost_update"
 #: Quoted back to whoever opens a broken link; a link may be long.
 MAX_QUOTED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The scenarios of one lab."""
+
+    #: in the order in which they are offered
+    families: tuple[str, ...]
+    #: what is opened where a link names nothing
+    first: str
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Family by family."""
+        return tuple(each for family in self.families for each in catalogue() if each.family == family)
+
+
+ANOMALIES = Shelf(("isolation", "hermitage"), "lost_update")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +47,10 @@ class Pick:
     own: bool = False
 
 
-def read(parameters: Mapping[str, str]) -> tuple[Pick, tuple[str, ...]]:
+def read(parameters: Mapping[str, str], shelf: Shelf) -> tuple[Pick, tuple[str, ...]]:
     """What the link asks for, and a sentence for each part of it that could not be followed."""
     complaints: list[str] = []
-    scenario = _scenario(parameters.get("scenario"), complaints)
+    scenario = _scenario(parameters.get("scenario"), shelf, complaints)
     variant = _variant(scenario, parameters.get("variant"), complaints)
     isolation = _isolation(scenario, parameters.get("level"), complaints)
     schedule = _schedule(variant, parameters.get("order"), complaints)
@@ -45,9 +60,8 @@ def read(parameters: Mapping[str, str]) -> tuple[Pick, tuple[str, ...]]:
 
 def parameters(pick: Pick) -> dict[str, str]:
     """The shortest query that `read` takes back to the same pick; empty for what opens by itself."""
-    default = pick.scenario.key == FIRST_SCENARIO
     found: dict[str, str] = {}
-    if not default:
+    if pick.scenario.key != ANOMALIES.first:
         found["scenario"] = pick.scenario.key
     if pick.variant.key != pick.scenario.variants[0].key:
         found["variant"] = pick.variant.key
@@ -71,13 +85,17 @@ def first_level(scenario: Scenario) -> Isolation:
     return default if default in scenario.levels else scenario.levels[0]
 
 
-def _scenario(key: str | None, complaints: list[str]) -> Scenario:
+def _scenario(key: str | None, shelf: Shelf, complaints: list[str]) -> Scenario:
     if key is not None:
         try:
-            return find(key)
+            found = find(key)
         except ScenarioError as error:
             complaints.append(str(error))
-    return find(FIRST_SCENARIO)
+        else:
+            if found.family in shelf.families:
+                return found
+            complaints.append(_("The scenario “{title}” belongs to another page.").format(title=_(found.title)))
+    return find(shelf.first)
 
 
 def _variant(scenario: Scenario, key: str | None, complaints: list[str]) -> Variant:

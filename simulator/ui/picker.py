@@ -9,9 +9,9 @@ import streamlit as st
 
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Scenario, Schedule, Variant
-from simulator.scenarios.loader import catalogue, find
+from simulator.scenarios.loader import find
 from simulator.ui import arrival, link
-from simulator.ui.link import Pick
+from simulator.ui.link import Pick, Shelf
 from simulator.ui.plain import plain
 
 #: In place of a key of the catalogue: the scenario that this person loaded.
@@ -19,15 +19,15 @@ OWN = "own"
 _PARAMETERS = ("scenario", "variant", "level", "order", "step")
 
 
-def pick() -> Pick:
+def pick(shelf: Shelf) -> Pick:
     """Show the three controls; what they stand at."""
-    _follow_link()
+    _follow_link(shelf)
     now = current()
     _fill_in(now)
     left, middle, right = st.columns([5, 7, 9], vertical_alignment="bottom")
     with left:
         st.selectbox(
-            _("Scenario"), _scenarios(), format_func=_scenario_label, key="scenario", on_change=_scenario_chosen
+            _("Scenario"), _scenarios(shelf), format_func=_scenario_label, key="scenario", on_change=_scenario_chosen
         )
     with middle:
         keys = [variant.key for variant in now.scenario.variants]
@@ -62,26 +62,23 @@ def story(pick: Pick) -> None:
     st.markdown(plain(_(pick.scenario.story)))
 
 
-def _follow_link() -> None:
+def _follow_link(shelf: Shelf) -> None:
     """Once, on arrival: after that the address follows the page, a moment late."""
     if not arrival.just_now():
         return
-    st.session_state["complaints"] = ()
     asked = {name: st.query_params[name] for name in _PARAMETERS if name in st.query_params}
-    if asked:
-        found, complaints = link.read(asked)
+    found, complaints = link.read(asked, shelf)
+    kept = st.session_state.get("pick")
+    stays = isinstance(kept, Pick) and (kept.own or kept.scenario.family in shelf.families)
+    if asked or not stays:
         choose(found)
-        st.session_state["complaints"] = complaints
+    st.session_state["complaints"] = complaints
 
 
 def current() -> Pick:
-    """What this person has picked."""
-    kept = st.session_state.get("pick")
-    if isinstance(kept, Pick):
-        return kept
-    first, _complaints = link.read({})
-    st.session_state["pick"] = first
-    return first
+    """What this person has picked, on the page that they are on."""
+    found: Pick = st.session_state["pick"]
+    return found
 
 
 def _fill_in(pick: Pick) -> None:
@@ -91,8 +88,8 @@ def _fill_in(pick: Pick) -> None:
     st.session_state["level"] = pick.isolation.short
 
 
-def _scenarios() -> Sequence[str]:
-    keys = [scenario.key for scenario in catalogue()]
+def _scenarios(shelf: Shelf) -> Sequence[str]:
+    keys = [scenario.key for scenario in shelf.scenarios()]
     return [*keys, OWN] if "own" in st.session_state else keys
 
 

@@ -29,7 +29,7 @@ def title() -> None:
 
 def collision() -> None:
     """A lost update, run now: what every visitor's own application may do tonight."""
-    pick, _complaints = link.read({})
+    pick, _complaints = link.read({}, link.ANOMALIES)
     result = manager().run(pick.scenario, pick.variant, pick.isolation)
     elapsed = result.elapsed_ns / 1e6
     st.markdown(

@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from simulator.engines.base import Engine
 from simulator.model import Outcome
-from simulator.scenarios.loader import catalogue, find
+from simulator.scenarios.loader import find
+from simulator.ui.link import ANOMALIES
 from simulator.ui.manager import manager
 from simulator.ui.own import source
 from tests.ui.conftest import Opener
@@ -43,6 +44,7 @@ def test_a_link_restores_scenario_variant_level_order_and_step(open_page: Opener
         {"scenario": "no_such_thing"},
         {"scenario": "<script>alert(1)</script>"},
         {"scenario": "../../etc/passwd"},
+        {"scenario": "deadlock"},
         {"scenario": "x" * 5000},
         {"variant": "nothing"},
         {"level": "QUITE SAFE"},
@@ -87,7 +89,7 @@ def test_another_scenario_opens_at_its_first_variant(open_page: Opener) -> None:
 
 def test_every_scenario_opens(open_page: Opener) -> None:
     at = open_page("anomalies")
-    for scenario in (each.key for each in catalogue()):
+    for scenario in (each.key for each in ANOMALIES.scenarios()):
         at.selectbox(key="scenario").set_value(scenario).run()
         assert not at.exception, scenario
         assert not at.error, scenario
