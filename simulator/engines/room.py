@@ -117,7 +117,7 @@ class PostgresRoom:
 
     def observe(self, probes: Probes) -> StateObservation:
         """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""
-        results = iter(execute(pgconn_of(self._observer), _observation_sql(self._tables, probes))[1:-1])
+        results = iter(self._query(_observation_sql(self._tables, probes))[2:-1])
         tables = tuple(_table_state(table, columns, key, next(results)) for table, columns, key in self._tables)
         matches = tuple(
             Matches(table, condition, result_set(next(results)).rows) for table, condition in probes.conditions
@@ -136,15 +136,25 @@ class PostgresRoom:
     ) -> tuple[tuple[Matches, ...], ...]:
         """Conditions that became known during the run, on the recorded rows of earlier states, by the server itself."""
         queries = [_recorded_sql(state, *condition) for state in states for condition in conditions]
-        results = iter(execute(pgconn_of(self._observer), b";\n".join([b"BEGIN READ ONLY", *queries, b"COMMIT"]))[1:-1])
+        results = iter(self._query(b";\n".join([b"BEGIN READ ONLY", *queries, b"COMMIT"]))[1:-1])
         return tuple(
             tuple(Matches(table, condition, result_set(next(results)).rows) for table, condition in conditions)
             for _ in states
         )
 
     def ask(self, query: str) -> tuple[Row, ...]:
-        results = execute(pgconn_of(self._observer), b"BEGIN READ ONLY;" + query.encode() + b";COMMIT")
+        results = self._query(b"BEGIN READ ONLY;" + query.encode() + b";COMMIT")
         return result_set(results[1]).rows
+
+    def _query(self, query: bytes) -> list[pq.abc.PGresult]:
+        """The observer's question, as a transaction of its own that a failure does not leave open."""
+        pgconn = pgconn_of(self._observer)
+        try:
+            return execute(pgconn, query)
+        except EngineError:
+            if pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                execute(pgconn, b"ROLLBACK")
+            raise
 
     def close(self) -> None:
         """Cancel, roll back, give the connections back, drop the schema. Never raises; may be called twice."""
@@ -247,7 +257,8 @@ def _pids(value: object) -> list[int]:
 @lru_cache(maxsize=512)
 def _observation_sql(tables: TableLayout, probes: Probes) -> bytes:
     layout = {table: (columns, key) for table, columns, key in tables}
-    parts = [b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+    # A session may hold a table against every reader: better no observation than a run that hangs.
+    parts = [b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", b"SET LOCAL lock_timeout = '100ms'"]
     parts += [_table_sql(table, columns, key) for table, columns, key in tables]
     for table, condition in probes.conditions:
         columns, key = layout.get(table, ((), ()))

@@ -15,7 +15,7 @@ from simulator.errors import EngineBusy, EngineError, RunError
 from simulator.history import StatementFailed
 from simulator.model import Isolation, Outcome
 from simulator.run import run_scenario
-from simulator.scenarios.loader import find
+from simulator.scenarios.loader import find, load
 
 SETUP = ("CREATE TABLE item (id int PRIMARY KEY, value int); INSERT INTO item VALUES (1, 10), (2, 20)",)
 
@@ -206,8 +206,6 @@ def test_the_observer_sees_committed_rows_only(engine: Engine) -> None:
 
 
 def test_a_run_that_hangs_is_stopped_at_its_deadline(engine: Engine, admin: psycopg.Connection) -> None:
-    from simulator.scenarios.loader import load
-
     scenario = load(
         """
 key = "sleeper"
@@ -230,3 +228,39 @@ sessions.T1 = [{ name = "sleep", sql = "SELECT pg_sleep(60)" }, { name = "commit
     assert "T1.sleep" in result.reason
     assert not any(isinstance(event, StatementFailed) for event in result.history.events)
     assert left_behind(admin) == []
+
+
+def test_a_table_held_against_readers_costs_the_verdict_and_not_the_run(engine: Engine) -> None:
+    scenario = load(
+        """
+key = "held"
+title = "Held"
+family = "isolation"
+order = 1
+story = "A table is locked against everybody while another transaction commits."
+setup = '''
+CREATE TABLE item (id int PRIMARY KEY, value int); INSERT INTO item VALUES (1, 10);
+CREATE TABLE other (id int PRIMARY KEY, value int); INSERT INTO other VALUES (1, 10);'''
+[invariant]
+title = "The other row was written"
+sql = "SELECT value = 11 FROM other"
+[[variants]]
+key = "naive"
+title = "Lock the table"
+schedule = ["T1.lock", "T2.write", "T2.commit", "T1.commit"]
+expect = { RC = "safe" }
+sessions.T1 = [
+  { name = "lock", sql = "LOCK TABLE item IN ACCESS EXCLUSIVE MODE" }, { name = "commit", sql = "COMMIT" },
+]
+sessions.T2 = [
+  { name = "write", sql = "UPDATE other SET value = 11 WHERE id = 1" }, { name = "commit", sql = "COMMIT" },
+]
+""",
+        "held.toml",
+    )
+    result = run_scenario(engine, scenario, scenario.variants[0], Isolation.READ_COMMITTED)
+    assert result.outcome is Outcome.NO_VERDICT
+    assert result.reason
+    assert result.invariant is not None
+    assert result.invariant.holds is True
+    assert result.elapsed_ns < 2e9
