@@ -45,6 +45,8 @@ class Lock:
     granted: bool
     #: table or index, with its schema where it is not the run's
     relation: str | None = None
+    #: the table that `relation` is an index of
+    table: str | None = None
     page: int | None = None
     #: row place in its page, for a `tuple` lock
     place: int | None = None

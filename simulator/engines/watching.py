@@ -23,8 +23,11 @@ from simulator.model import Scalar
 from simulator.seen import COMMITTED, Lock, SeenVersion, SessionSeen, TableVersions, Unseen, Watched
 from simulator.wire import result_set
 
-#: Versions of a table that are kept in a history.
-MAX_VERSIONS = 200
+#: Versions of a table that are kept in a history; those that somebody touched come first.
+MAX_VERSIONS = 60
+
+#: Rows of a table that are asked for.
+MAX_ROWS = 500
 
 #: (table, columns, primary key) of each table
 Layout = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
@@ -83,13 +86,15 @@ class Watcher:
         printed = {str(ctid): _printed(table, str(ctid), xmin, xmax, values) for ctid, xmin, xmax, *values in rows}
         self._printed.update(((table.name, each.ctid, each.xmin), each.values) for each in printed.values())
         found = [self._known(table, version, printed) for version in heap] or list(printed.values())
-        found.sort(key=lambda version: _place(version.ctid))
+        oldest = min((version.xmin for version in found), default=0)
+        found.sort(key=lambda version: (version.xmin == oldest and not version.xmax, _place(version.ctid)))
+        kept = sorted(found[:MAX_VERSIONS], key=lambda version: _place(version.ctid))
         return TableVersions(
             table.name,
             table.columns,
             table.key_columns,
-            tuple(found[:MAX_VERSIONS]),
-            truncated=len(found) > MAX_VERSIONS or len(rows) > MAX_VERSIONS,
+            tuple(kept),
+            truncated=len(found) > MAX_VERSIONS or len(rows) > MAX_ROWS,
         )
 
     def _known(self, table: HeapTable, version: SeenVersion, printed: Mapping[str, SeenVersion]) -> SeenVersion:
@@ -122,7 +127,7 @@ def _visible_sql(tables: tuple[tuple[str, tuple[str, ...]], ...]) -> bytes:
             "SELECT ctid, xmin, xmax, {columns} FROM {table} LIMIT {limit}",
             columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             table=sql.Identifier(name),
-            limit=sql.Literal(MAX_VERSIONS + 1),
+            limit=sql.Literal(MAX_ROWS + 1),
         )
         for name, columns in tables
     ]
@@ -165,7 +170,7 @@ def _locks(found: Mapping[int, list[dict[str, Any]]], backends: Mapping[int, str
 
 
 def _lock(session: str, row: dict[str, Any], ids: _Ids) -> Lock:
-    named, _ = row.pop("named"), row.pop("of_run")
+    named, table, _ = row.pop("named"), row.pop("of_table"), row.pop("of_run")
     xid = row["transactionid"]
     return Lock(
         session=session,
@@ -173,6 +178,7 @@ def _lock(session: str, row: dict[str, Any], ids: _Ids) -> Lock:
         mode=row["mode"],
         granted=row["granted"],
         relation=named,
+        table=table,
         page=row["page"],
         place=row["tuple"],
         xid=None if xid is None else int(xid),

@@ -3,9 +3,12 @@
 WITH ours AS MATERIALIZED (
     SELECT l.*, CASE WHEN c.relnamespace = current_schema()::regnamespace THEN c.relname::text
                      WHEN l.relation IS NOT NULL THEN l.relation::regclass::text END AS named,
+           t.relname AS of_table,
            c.relnamespace IS NOT DISTINCT FROM current_schema()::regnamespace AS of_run
     FROM pg_locks AS l
     LEFT JOIN pg_class AS c ON c.oid = l.relation
+    LEFT JOIN pg_index AS i ON i.indexrelid = l.relation
+    LEFT JOIN pg_class AS t ON t.oid = i.indrelid
     WHERE l.pid = ANY ($1::int[])
 )
 SELECT a.pid,
