@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,11 +17,30 @@ from simulator.i18n import DOMAIN, LANGUAGES, catalogue_path
 
 #: keys of a scenario file whose values are shown to people
 SCENARIO_KEYS = frozenset({"title", "story", "note"})
-SOURCES = (("simulator/**/*.py", "python"), ("pages/*.py", "python"), ("app.py", "python"))
-SCENARIOS = ("simulator/**/*.toml", f"{__name__}:extract_scenario")
+#: files, and the function that reads them; as Babel names it
+SOURCES = (
+    ("simulator/**/*.py", f"{__name__}:extract_python"),
+    ("pages/*.py", f"{__name__}:extract_python"),
+    ("app.py", f"{__name__}:extract_python"),
+    ("simulator/**/*.toml", f"{__name__}:extract_scenario"),
+)
 UNWANTED = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Report-Msgid', b'"Last-Translator', b'"Language-Team')
 
-Found = tuple[int, str, str, list[str]]
+Texts = str | tuple[str | None, ...]
+Found = tuple[int, str, Texts, list[str]]
+
+
+def extract_python(
+    fileobj: IO[bytes], keywords: Iterable[str], comment_tags: Iterable[str], options: Mapping[str, Any]
+) -> Iterator[Found]:
+    """Babel extractor: calls of gettext and its relatives. Babel's own does not look into f-strings."""
+    names = frozenset(keywords)
+    calls = [node for node in ast.walk(ast.parse(fileobj.read())) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        texts = tuple(map(_literal, call.args))
+        if name in names and texts and texts[0] is not None:
+            yield call.lineno, name, texts if len(texts) > 1 else texts[0], []
 
 
 def extract_scenario(
@@ -36,7 +56,7 @@ def extract_scenario(
 def template(root: Path) -> Catalog:
     """All messages of the project at `root`."""
     made = Catalog(project="Txscope", domain=DOMAIN, charset="utf-8")
-    for pattern, method in (*SOURCES, SCENARIOS):
+    for pattern, method in SOURCES:
         for path in sorted(root.glob(pattern)):
             for line, message, comments, context in extract_from_file(
                 method, path, keywords=DEFAULT_KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
@@ -79,6 +99,10 @@ def _without_placeholders(po: bytes) -> bytes:
     """Drop the header lines that are dates, or that nobody filled in."""
     lines = po.splitlines(keepends=True)
     return b"".join(line for line in lines if not line.startswith(UNWANTED))
+
+
+def _literal(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -42,11 +42,13 @@ def test_texts_of_code_are_found(tmp_path: Path) -> None:
     (tmp_path / "pages" / "one.py").write_text(
         "from simulator.i18n import gettext, ngettext\n"
         "x = gettext('A title')\ny = ngettext('{n} row', '{n} rows', n)\nz = gettext(variable)\n"
+        "w = f'<b>{escape(gettext(\"In a tag\"))}</b>'\n"
     )
     found = template(tmp_path)
     assert found.get("A title") is not None
     assert found.get(("{n} row", "{n} rows")) is not None
-    assert len([message for message in found if message.id]) == 2
+    assert found.get("In a tag") is not None
+    assert len([message for message in found if message.id]) == 3
 
 
 def test_texts_of_a_scenario_are_found_with_their_lines() -> None:
