@@ -15,6 +15,7 @@ from simulator.run import RunResult
 from simulator.ui import labs, link, verdict
 from simulator.ui.language import fragment
 from simulator.ui.manager import manager
+from simulator.ui.plain import plain
 from simulator.ui.score_view import score_view
 
 
@@ -52,10 +53,10 @@ def ways_on() -> None:
     found = labs.built()
     *columns, last = st.columns([3] * len(found) + [2])
     for lab, column in zip(found, columns, strict=True):
-        with column, st.container(border=True, height="stretch"):
+        with column, st.container(border=True, height="stretch", gap="xxsmall"):
             st.page_link(lab.page(), label=f"**{_(lab.title)}**", icon=lab.icon)
             st.markdown(_(lab.sentence))
-    with last, st.container(border=True, height="stretch"):
+    with last, st.container(border=True, height="stretch", gap="xxsmall"):
         database()
 
 
@@ -67,9 +68,9 @@ def database() -> None:
         st.markdown(f"🗄️ **{_('No database')}**")
         return
     runs = manager().runs_going_on()
-    st.markdown(f"🗄️ **{info.product} {info.version}**")
-    st.markdown(_place(info))
-    st.markdown(ngettext("{n} run going on", "{n} runs going on", runs).format(n=runs))
+    going_on = ngettext("{n} run going on", "{n} runs going on", runs).format(n=runs)
+    st.markdown(f"🗄️ **{plain(info.product)} {plain(info.version)}**")
+    st.markdown(f"{plain(_place(info))} · {going_on}")
 
 
 def _place(info: ServerInfo) -> str:

@@ -25,7 +25,7 @@ def test_the_labs_that_are_built_are_shown_and_no_others(open_page: Opener) -> N
 
 
 def test_the_state_of_the_database_is_told(open_page: Opener) -> None:
-    said = " ".join(markdown.value for markdown in open_page("home").markdown)
+    said = " ".join(markdown.value for markdown in open_page("home").markdown).replace("\\", "")
     assert "PostgreSQL 18" in said
     assert "Embedded" in said
     assert "0 runs going on" in said
