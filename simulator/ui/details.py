@@ -40,7 +40,11 @@ TABS = (
 @fragment
 def show(pick: Pick, result: RunResult) -> None:
     """A row of tabs; the first is open."""
-    for tab, box in zip(TABS, st.tabs([_(tab.title) for tab in TABS], key="details", on_change="rerun"), strict=True):
+    tabs = [tab for tab in TABS if tab.key != "levels" or len(pick.scenario.levels) > 1]
+    boxes = st.tabs(
+        [_(tab.title) for tab in tabs], key="details" if len(tabs) == len(TABS) else "details_few", on_change="rerun"
+    )
+    for tab, box in zip(tabs, boxes, strict=True):
         if box.open:
             with box, problems(tab.key):
                 tab.show(pick, result)

@@ -31,6 +31,7 @@ class Shelf:
 
 
 ANOMALIES = Shelf(("isolation", "hermitage"), "lost_update")
+LOCKS = Shelf(("locks",), "deadlock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def read(parameters: Mapping[str, str], shelf: Shelf) -> tuple[Pick, tuple[str, 
 def parameters(pick: Pick) -> dict[str, str]:
     """The shortest query that `read` takes back to the same pick; empty for what opens by itself."""
     found: dict[str, str] = {}
-    if pick.scenario.key != ANOMALIES.first:
+    if pick.scenario.key not in (ANOMALIES.first, LOCKS.first):
         found["scenario"] = pick.scenario.key
     if pick.variant.key != pick.scenario.variants[0].key:
         found["variant"] = pick.variant.key

@@ -13,6 +13,7 @@ from functools import lru_cache
 from simulator.engines.base import Engine, ServerInfo
 from simulator.engines.start import open_engine
 from simulator.errors import EngineBusy, EngineError
+from simulator.live import LiveRuns
 from simulator.model import Isolation, Scenario, Schedule, Variant
 from simulator.run import RunResult, run_scenario
 
@@ -28,6 +29,8 @@ class Manager:
         self._engine: Engine | None = None
         self._problem: str | None = None
         self._stopped = False
+        #: what people drive by hand
+        self.live = LiveRuns()
 
     @property
     def wants_external(self) -> bool:
@@ -66,10 +69,16 @@ class Manager:
             self._problem = None
 
     def run(
-        self, scenario: Scenario, variant: Variant, isolation: Isolation, *, schedule: Schedule | None = None
+        self,
+        scenario: Scenario,
+        variant: Variant,
+        isolation: Isolation,
+        *,
+        schedule: Schedule | None = None,
+        watch: bool = False,
     ) -> RunResult:
-        """Run one schedule now. Raises EngineError, RunError, ScenarioError."""
-        return run_scenario(self.engine(), scenario, variant, isolation, schedule=schedule)
+        """Run one schedule now; with `watch` for the state panel too. Raises EngineError, RunError, ScenarioError."""
+        return run_scenario(self.engine(), scenario, variant, isolation, schedule=schedule, watch=watch)
 
     def runs_going_on(self) -> int:
         """How many runs this process has on the server at this moment."""
@@ -81,7 +90,8 @@ class Manager:
         return self.engine().info()
 
     def stop(self) -> None:
-        """Close the engine; nothing opens it again."""
+        """End what people drive and close the engine; nothing opens it again."""
+        self.live.close_all()
         with self._lock:
             engine, self._engine = self._engine, None
             self._stopped, self._problem = True, None

@@ -57,6 +57,15 @@ def choose(pick: Pick) -> None:
     st.session_state["pick"] = pick
 
 
+def cure(pick: Pick) -> Variant | None:
+    """The fix that follows the picked variant in its scenario, else the first; None where a fix is picked."""
+    variants = pick.scenario.variants
+    if pick.variant.is_fix:
+        return None
+    place = variants.index(pick.variant)
+    return next((one for one in (*variants[place:], *variants[:place]) if one.is_fix), None)
+
+
 def story(pick: Pick) -> None:
     """Who does what, and what could go wrong."""
     st.markdown(plain(_(pick.scenario.story)))

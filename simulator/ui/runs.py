@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from simulator.conflicts import ConflictCell, row_lock_conflicts
 from simulator.model import Scenario, Schedule, Variant
 from simulator.run import RunResult
 from simulator.ui.link import Pick
@@ -18,7 +19,12 @@ T = TypeVar("T")
 def of(pick: Pick) -> RunResult:
     """The run of what is picked, made now if it was not yet."""
     wanted = (pick.scenario, pick.variant, pick.isolation, pick.schedule)
-    return _kept("run", wanted, lambda: manager().run(*wanted[:3], schedule=wanted[3]))
+    return _kept("run", wanted, lambda: manager().run(*wanted[:3], schedule=wanted[3], watch=True))
+
+
+def conflicts() -> tuple[ConflictCell, ...]:
+    """The row locks' conflict table."""
+    return _kept("conflicts", None, lambda: row_lock_conflicts(manager().engine()))
 
 
 def levels(pick: Pick) -> tuple[RunResult, ...]:
@@ -39,7 +45,7 @@ def table(scenario: Scenario) -> tuple[RunResult, ...]:
 
 
 def forget(*names: str) -> None:
-    """What was kept as `run`, `levels` or `table` is run once more where it is shown."""
+    """What was kept as `run`, `levels`, `table` or `conflicts` is run once more where it is shown."""
     for name in names or ("run", "levels", "table"):
         st.session_state.pop(f"kept_{name}", None)
 

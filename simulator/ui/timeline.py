@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import streamlit as st
@@ -11,9 +12,10 @@ from simulator.figures.score import Axis, plot_score, score_info
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.run import RunResult
-from simulator.ui import address, link, picker, runs, share, statement, verdict
+from simulator.ui import address, link, picker, runs, share, state_panel, statement, verdict
 from simulator.ui.language import fragment
-from simulator.ui.link import Pick
+from simulator.ui.link import LOCKS, Pick
+from simulator.ui.plain import plain
 from simulator.ui.score_view import score_view
 
 AXES: Mapping[Axis, str] = MappingProxyType({Axis.STEPS: N_("Steps"), Axis.TIME: N_("Milliseconds")})
@@ -30,11 +32,14 @@ def show(pick: Pick, result: RunResult) -> None:
     )
     shown = None if step == last else step
     picker.stand_at(shown)
-    left, right = st.columns([1, 1], gap="medium")
+    left, right = st.columns([2, 3], gap="medium")
+    mark = info.marks[step]
     with left:
-        statement.show(result, info.marks[step])
+        statement.show(result, mark)
     with right:
-        verdict.reasons(result)
+        dependencies = state_panel.Tab("reasons", N_("Dependencies"), lambda: verdict.reasons(result))
+        first = pick.scenario.family not in LOCKS.families
+        state_panel.show(result.history, mark, key="run", **{"before" if first else "after": (dependencies,)})
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             _("Time axis"),
@@ -47,6 +52,11 @@ def show(pick: Pick, result: RunResult) -> None:
         )
         if st.button(_("Run again"), icon="🔁"):
             runs.forget()
+            st.rerun(scope="app")
+        if (cure := picker.cure(pick)) and st.button(
+            _("Fix it and run again"), icon="🩹", help=plain(_(cure.title)), key="cure"
+        ):
+            picker.choose(replace(pick, variant=cure, schedule=cure.schedule, step=None))
             st.rerun(scope="app")
         with st.popover(_("Share"), icon="🔗"):
             share.show(pick, result)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import streamlit as st
 
 from simulator.anomalies.explain import explain_anomaly, explain_verdict
 from simulator.figures.cycle import cycle_dot, cycle_info
-from simulator.figures.palette import OUTCOMES, outcome_word
+from simulator.figures.palette import OUTCOMES, OutcomeStyle, outcome_word
 from simulator.i18n import gettext as _
 from simulator.model import Outcome
 from simulator.run import Abort, RunResult
@@ -18,12 +18,17 @@ from simulator.run import Abort, RunResult
 def headline(result: RunResult) -> None:
     """The outcome as a banner that the last row can read: a sentence, and below it what it means."""
     style = OUTCOMES[result.outcome]
-    first, *more = _lines(result)
+    banner(style, outcome_word(result.outcome), _lines(result), result.outcome)
+
+
+def banner(style: OutcomeStyle, word: str, lines: Sequence[str], outcome: Outcome) -> None:
+    """A word, the first line beside it, the others below."""
+    first, *more = lines
     below = "".join(f"<div>{escape(line)}</div>" for line in more)
     st.html(
-        f'<div class="tx-verdict" style="--tx-color:{style.color}" data-outcome="{result.outcome.value}">'
+        f'<div class="tx-verdict" style="--tx-color:{style.color}" data-outcome="{outcome.value}">'
         f'<span class="tx-symbol" aria-hidden="true">{style.symbol}</span>'
-        f"<div><strong>{escape(outcome_word(result.outcome))}</strong> {escape(first)}{below}</div></div>"
+        f"<div><strong>{escape(word)}</strong> {escape(first)}{below}</div></div>"
     )
 
 
@@ -40,7 +45,7 @@ def reasons(result: RunResult) -> None:
 
 def _lines(result: RunResult) -> list[str]:
     """What the run came to, then the rule, then each abort."""
-    lines = [_came_to(result), *_rule(result), *map(_abort, result.aborts)]
+    lines = [_came_to(result), *rules(result), *map(abort_line, result.aborts)]
     return [line for line in lines if line] or [""]
 
 
@@ -52,7 +57,8 @@ def _came_to(result: RunResult) -> str:
     return next(iter(explain_verdict(result.verdict)), "")
 
 
-def _rule(result: RunResult) -> Iterator[str]:
+def rules(result: RunResult) -> Iterator[str]:
+    """Whether the scenario's rule holds; nothing where it has none."""
     rule = result.invariant
     if rule is None or result.impossible is not None:
         return
@@ -65,7 +71,8 @@ def _rule(result: RunResult) -> Iterator[str]:
         yield _("Holds: {rule}").format(rule=title)
 
 
-def _abort(abort: Abort) -> str:
+def abort_line(abort: Abort) -> str:
+    """Which transaction was given up where, and what came of it."""
     names = {"transaction": abort.transaction, "step": abort.step, "state": abort.sqlstate, "again": abort.retried_as}
     if abort.sqlstate is None:
         text = _("{transaction} gave up at {step}, since it saw a conflict").format(**names)

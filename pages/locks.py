@@ -1,0 +1,21 @@
+"""Locks: who waits for whom on a real server, how a deadlock closes, and what cures it."""
+
+import streamlit as st
+
+from simulator.figures.score import score_info
+from simulator.ui import details, picker, predict, runs, timeline, waited
+from simulator.ui.banner import problems
+from simulator.ui.link import LOCKS
+
+pick = picker.pick(LOCKS)
+picker.story(pick)
+guess = predict.ask(pick)
+with problems():
+    if not guess.may_show:
+        predict.schedule(pick)
+        st.stop()
+    result = runs.of(pick)
+    predict.tell(guess, result)
+    waited.headline(result, score_info(result.history, result.schedule, result.verdict, result.variant))
+    timeline.show(pick, result)
+    details.show(pick, result)

@@ -1,0 +1,142 @@
+"""How everything stands at one step: who waits for whom, locks, rows and who sees them, and why a read saw that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from simulator.figures.score_info import Mark
+from simulator.figures.waits import waits_dot, waits_info
+from simulator.history import History, StatementFinished, StatementStarted, StepSkipped
+from simulator.i18n import N_
+from simulator.i18n import gettext as _
+from simulator.locks import Deadlock
+from simulator.state import PanelState, state_at
+from simulator.ui import state_locks, state_rows
+from simulator.ui.banner import problems
+from simulator.why import reads_of, why_read
+
+#: Height of the wait-for graph; it is as wide as there is room.
+GRAPH_PX = 150
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the panel is about."""
+
+    history: History
+    seq: int
+    state: PanelState
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab; a page may put its own before or after those of the panel."""
+
+    key: str
+    title: str
+    show: Callable[[], None]
+
+
+def show(
+    history: History, mark: Mark | None, *, key: str, before: tuple[Tab, ...] = (), after: tuple[Tab, ...] = ()
+) -> None:
+    """The state once everything that this step brought about has been seen; without a mark, before the first step."""
+    seq = _sent(history, mark)
+    place = _Place(history, seq, state_at(history, seq), key)
+    own = tuple(Tab(name, title, partial(draw, place)) for name, title, draw in _TABS)
+    tabs = (*before, *own, *after)
+    for tab, box in zip(
+        tabs, st.tabs([_(tab.title) for tab in tabs], key=f"{key}_state", on_change="rerun"), strict=True
+    ):
+        if box.open:
+            with box, problems(f"{key}_{tab.key}"):
+                tab.show()
+
+
+def _sent(history: History, mark: Mark | None) -> int:
+    """Place of the event with which the step began; the end, where the run never came to it."""
+    if mark is None:
+        return -1
+    found = [
+        event.seq
+        for event in history.events
+        if isinstance(event, StatementStarted | StepSkipped)
+        and (event.step, event.transaction or event.session) == (mark.step, mark.transaction)
+    ]
+    return found[-1] if found else len(history.events) - 1
+
+
+def _waits(place: _Place) -> None:
+    graph = place.state.graph
+    info = waits_info(graph)
+    if not info.waits and graph.deadlock is None:
+        st.html(f'<p class="tx-quiet">{escape(_("Nobody waits at this step."))}</p>')
+        return
+    st.graphviz_chart(waits_dot(info, dark=st.context.theme.type == "dark"), width="stretch", height=GRAPH_PX)
+    if graph.waits:
+        lines = "".join(f'<li class="tx-waits">{escape(wait.sentence)}</li>' for wait in graph.waits)
+        st.html(f'<ul class="tx-state">{lines}</ul>')
+    if graph.deadlock:
+        _deadlock(place, graph.deadlock)
+
+
+def _deadlock(place: _Place, deadlock: Deadlock) -> None:
+    first = _("Deadlock: the server ended {victim} in {step} (40P01).").format(
+        victim=deadlock.victim, step=deadlock.step
+    )
+    lines = "".join(f"<p>{escape(line)}</p>" for line in _around(place, deadlock))
+    st.html(f'<div class="tx-deadlock"><p class="tx-red">{escape(first)}</p>{lines}</div>')
+    if deadlock.detail:
+        with st.expander(_("The server's report")):
+            st.code(deadlock.detail, language=None, wrap_lines=True)
+
+
+def _around(place: _Place, deadlock: Deadlock) -> Iterator[str]:
+    """How long the circle stood, and who went on after the victim's rollback."""
+    events = place.history.events
+    sent = [e for e in events[: deadlock.at] if isinstance(e, StatementStarted) and e.session == deadlock.victim]
+    if sent:
+        ms = (events[deadlock.at].at_ns - sent[-1].at_ns) / 1e6
+        yield _("{victim} looked for a circle once it had waited for deadlock_timeout: {ms:.0f} ms.").format(
+            victim=deadlock.victim, ms=ms
+        )
+    for event in events[deadlock.at : place.state.seq + 1]:
+        if isinstance(event, StatementFinished) and event.session != deadlock.victim:
+            yield _("{session} went on: {step} → {tag}").format(session=event.session, step=event.step, tag=event.tag)
+
+
+def _why(place: _Place) -> None:
+    """For a read that was there by now, the latest first."""
+    began = {
+        (event.transaction, event.step): event.seq
+        for event in place.history.events[: place.state.seq + 1]
+        if isinstance(event, StatementStarted)
+    }
+    reads = [read for read in reads_of(place.history) if read in began][::-1]
+    if not reads:
+        st.html(f'<p class="tx-quiet">{escape(_("No step has read rows until here."))}</p>')
+        return
+    chosen = st.selectbox(
+        _("Why did this read see that?"),
+        reads,
+        format_func=lambda read: read[1] if "#" not in read[0] else f"{read[1]} ({read[0]})",
+        key=f"{place.key}_why_{place.seq}",
+    )
+    why = why_read(place.history, chosen[1], chosen[0])
+    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in why.sentences)
+    st.html(f'<div class="tx-why-read">{lines}</div>')
+
+
+_TABS: tuple[tuple[str, str, Callable[[_Place], None]], ...] = (
+    ("waits", N_("Who waits"), _waits),
+    ("locks", N_("Locks"), lambda place: state_locks.show(place.state, place.history.sessions)),
+    ("rows", N_("Rows"), lambda place: state_rows.show_views(place.state, place.history.sessions)),
+    ("versions", N_("Row versions"), lambda place: state_rows.show_versions(place.state)),
+    ("why", N_("Why this read?"), _why),
+)
