@@ -1,4 +1,4 @@
-"""A real browser on a real server: one server for the session, a fresh browser profile for each test."""
+"""A real browser on a real server: one server for all tests, a fresh browser profile for each test."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
     pytest.fail(f"The application did not start:\n{log.read_text(errors='replace')}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests."""
+    """One Chromium a module: Playwright's event loop must be gone before other tests want one of their own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -99,9 +99,11 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "request",
-        lambda request: None
-        if request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:"))
-        else complaints.append(f"leaves this machine: {request.url}"),
+        lambda request: (
+            None
+            if request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:"))
+            else complaints.append(f"leaves this machine: {request.url}")
+        ),
     )
     yield page
     context.close()

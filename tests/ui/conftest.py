@@ -46,6 +46,7 @@ def open_page(
     def opened(page: str, locale: str = "en-US", **query: str) -> AppTest:
         at = AppTest.from_file(APP, default_timeout=30)
         at.context = {"locale": locale}
+        at.query_params = {name: query[name] for name in query if name == "lang"}
         at.run()
         at.query_params = dict(query)
         if page != "home":
