@@ -25,14 +25,15 @@ def explain_verdict(verdict: Verdict) -> tuple[str, ...]:
 
 def explain_anomaly(anomaly: Anomaly) -> tuple[str, ...]:
     """Its name and what is impossible about it, then its edges."""
-    return (f"{title(anomaly.name)}: {_impossible(anomaly)}", *map(explain_edge, anomaly.cycle))
+    headline = _("{anomaly}: {sentence}").format(anomaly=title(anomaly.name), sentence=_impossible(anomaly))
+    return (headline, *map(explain_edge, anomaly.cycle))
 
 
 def title(name: str) -> str:
     """`Lost update (P4)`, in the language in use."""
     text = _(BY_NAME[name].title)
     shown = text[:1].upper() + text[1:]
-    return shown if BY_NAME[name].title == name else f"{shown} ({name})"
+    return shown if BY_NAME[name].title == name else _("{anomaly} ({name})").format(anomaly=shown, name=name)
 
 
 def explain_order(order: tuple[str, ...]) -> str:
