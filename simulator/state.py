@@ -159,7 +159,7 @@ class _Reader:
         complete = transaction is None or self._sees_own() or not self._wrote(transaction)
         sentence = _sentence(session, transaction, snapshot)
         if not complete:
-            sentence += " " + _("What it has written itself cannot be looked at on this server.")
+            sentence += " " + _("What it has written itself could not be looked at here.")
         return SessionView(
             session,
             transaction.name if transaction else None,

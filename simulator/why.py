@@ -198,7 +198,8 @@ class _Recovered:
             hidden = self._hidden(version, statement, view) or self._never(version, transaction, statement)
             weight = 0 if hidden else _UNTOUCHED if version.writer == SETUP else 1
             commit = self._ended.get(version.writer, "?")
-            yield weight, seen_sentence(version, hidden, statement.access.columns, commit)
+            asked = None if statement.access.aggregate else statement.access.columns
+            yield weight, seen_sentence(version, hidden, asked, commit)
 
     def _own_deleted(self, item: Item, statement: Statement) -> bool:
         """Whether the reader itself had deleted the row before this statement."""

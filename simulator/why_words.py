@@ -33,8 +33,11 @@ class Hidden(NamedTuple):
     commit: str
 
 
-def seen_sentence(version: Version, hidden: Hidden | None, asked: tuple[str, ...], commit: str) -> str:
-    """What was seen of a row, in which `commit` it was committed, and which newer version was hidden."""
+def seen_sentence(version: Version, hidden: Hidden | None, asked: tuple[str, ...] | None, commit: str) -> str:
+    """What was seen of a row, in which `commit` it was committed, and which newer version was hidden.
+
+    `asked`: the columns of the result; None where it was computed from the rows.
+    """
     column = _column(version, hidden, asked)
     what = str(version.item)
     if column is not None:
@@ -89,12 +92,14 @@ def _hidden_sentence(hidden: Hidden, column: str | None) -> str:
     return _(_CHANGED[hidden.reason]).format(after=after, **_names(hidden))
 
 
-def _column(version: Version, hidden: Hidden | None, asked: tuple[str, ...]) -> str | None:
+def _column(version: Version, hidden: Hidden | None, asked: tuple[str, ...] | None) -> str | None:
     """A column that differs if there is one, or one that was asked for; rather none of the key."""
     newer = (hidden.after if hidden is not None else None) or {}
     differing = [name for name in version.columns if name in newer and newer[name] != version.value(name)]
     keys = set(version.item.key)
     telling = [name for name in version.columns if version.value(name) not in keys]
+    if asked is None:
+        return next(iter(differing), None)
     choices = ([n for n in differing if n in asked], differing, [n for n in telling if n in asked], telling)
     return next((names[0] for names in choices if names), None)
 

@@ -82,8 +82,10 @@ def _fixed(layout: str) -> Callable[[bytes], Scalar]:
 
 
 def _float4(data: bytes) -> float:
-    # Nine digits are what a float4 has: 0.1 and not 0.10000000149011612.
-    return float(f"{struct.unpack('<f', data)[0]:.9g}")
+    """The shortest number that is this float4, as the server prints it: 0.1 and not 0.10000000149011612."""
+    exact: float = struct.unpack("<f", data)[0]
+    shorter = (float(f"{exact:.{digits}g}") for digits in range(6, 9))
+    return next((value for value in shorter if struct.pack("<f", value) == data), float(f"{exact:.9g}"))
 
 
 def _payload(data: bytes) -> bytes:

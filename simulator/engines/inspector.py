@@ -31,7 +31,10 @@ MAX_PAGES = 8
 
 #: A run's exclusive lock must not stop the look for long; no name may come from a run's schema; planning takes longer
 #: than looking.
-_SETTINGS = b"SET lock_timeout = '100ms'; SET search_path = pg_catalog; SET plan_cache_mode = force_generic_plan"
+_SETTINGS = b"""
+SET lock_timeout = '100ms'; SET statement_timeout = '2s'; SET search_path = pg_catalog;
+SET plan_cache_mode = force_generic_plan
+"""
 
 #: (name or None where it was dropped, type) of each column as it lies in the heap
 HeapColumns = tuple[tuple[str | None, int], ...]
@@ -88,7 +91,8 @@ class Inspector:
 
 
 def _array(names: Sequence[str]) -> bytes:
-    return ("{" + ",".join(json.dumps(name, ensure_ascii=False) for name in names) + "}").encode()
+    quoted = ('"' + name.replace("\\", r"\\").replace('"', r"\"") + '"' for name in names)
+    return ("{" + ",".join(quoted) + "}").encode()
 
 
 def _version(row: Sequence[Scalar], table: HeapTable) -> SeenVersion:

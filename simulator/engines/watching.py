@@ -57,8 +57,9 @@ class Watcher:
         """Sessions by process id -> what there is to see. Raises EngineError where the observer's connection broke."""
         pids = "{" + ",".join(map(str, backends)) + "}"
         found = result_set(execute_prepared(self._observer, b"sessions_seen", [pids.encode()]))
-        sessions = tuple(_session(row, backends) for row in found.rows)
-        locks = _locks({int(str(row[0])): json.loads(str(row[-1] or "[]")) for row in found.rows}, backends)
+        rows = {int(str(row[0])): row for row in found.rows}
+        sessions = tuple(_session(rows[pid], backends) for pid in backends if pid in rows)
+        locks = _locks({pid: json.loads(str(row[-1] or "[]")) for pid, row in rows.items()}, backends)
         closed = _closed(locks)
         free = tuple(table for table in self._tables if table.name not in closed)
         unseen = tuple(Unseen(table.name, closed[table.name]) for table in self._tables if table.name in closed)
