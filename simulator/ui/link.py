@@ -59,19 +59,25 @@ def read(parameters: Mapping[str, str], shelf: Shelf) -> tuple[Pick, tuple[str, 
     return Pick(scenario, variant, isolation, schedule, step), tuple(complaints)
 
 
-def parameters(pick: Pick) -> dict[str, str]:
-    """The shortest query that `read` takes back to the same pick; empty for what opens by itself."""
-    found: dict[str, str] = {}
-    if pick.scenario.key not in (ANOMALIES.first, LOCKS.first):
-        found["scenario"] = pick.scenario.key
-    if pick.variant.key != pick.scenario.variants[0].key:
-        found["variant"] = pick.variant.key
-    if pick.isolation is not first_level(pick.scenario):
-        found["level"] = pick.isolation.short
+def whole(pick: Pick) -> dict[str, str]:
+    """Everything that `read` takes: a link that is given to others stays right when other things open by themselves."""
+    found = {"scenario": pick.scenario.key, "variant": pick.variant.key, "level": pick.isolation.short}
     if pick.schedule != pick.variant.schedule:
         found["order"] = " ".join(pick.schedule.steps)
     if pick.step is not None:
         found["step"] = str(pick.step + 1)
+    return found
+
+
+def parameters(pick: Pick) -> dict[str, str]:
+    """The shortest query that `read` takes back to the same pick; empty for what opens by itself."""
+    found = whole(pick)
+    if pick.scenario.key in (ANOMALIES.first, LOCKS.first):
+        del found["scenario"]
+    if pick.variant.key == pick.scenario.variants[0].key:
+        del found["variant"]
+    if pick.isolation is first_level(pick.scenario):
+        del found["level"]
     return found
 
 

@@ -44,6 +44,7 @@ def pick(shelf: Shelf) -> Pick:
             [level.short for level in now.scenario.levels],
             key="level",
             required=True,
+            wrap=True,
             format_func=lambda short: Isolation.parse(short).value,
             on_change=_level_chosen,
         )

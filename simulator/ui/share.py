@@ -19,7 +19,7 @@ def show(pick: Pick, result: RunResult) -> None:
     if pick.own:
         st.caption(_("A scenario of your own is known to this browser tab only; a link cannot bring it back."))
     else:
-        st.code(address.link_to(link.parameters(picker.current())), language=None, wrap_lines=True)
+        st.code(address.link_to(link.whole(picker.current())), language=None, wrap_lines=True)
     st.download_button(
         _("Download this run as JSON"),
         lambda: json.dumps(run_json(result), ensure_ascii=False, indent=1),
