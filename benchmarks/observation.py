@@ -1,4 +1,4 @@
-"""What the state panel costs: one look at locks and row versions after a step; and a whole watched run beside its twin."""
+"""What the state panel costs: one look at locks and row versions after a step, and a watched run beside its twin."""
 
 from __future__ import annotations
 

@@ -127,9 +127,12 @@ class PostgresRoom:
 
     def watch(self) -> Watched:
         """Sessions, locks and row versions. Raises EngineError."""
-        if self._watcher is None:
-            self._watcher = Watcher(pgconn_of(self._observer), self._label, self._tables, self._inspector)
-        return self._watcher.look({session.backend: name for name, (session, _) in self._sessions.items()})
+        try:
+            if self._watcher is None:
+                self._watcher = Watcher(pgconn_of(self._observer), self._label, self._tables, self._inspector)
+            return self._watcher.look({session.backend: name for name, (session, _) in self._sessions.items()})
+        except psycopg.Error as error:
+            raise EngineError(" ".join(str(error).split())) from None
 
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]

@@ -11,8 +11,9 @@ from psycopg.conninfo import make_conninfo
 from simulator.engines.base import Engine, ServerInfo
 from simulator.engines.embedded import EmbeddedServer
 from simulator.engines.postgres import PostgresEngine
-from simulator.engines.room import PostgresRoom
+from simulator.engines.room import PostgresRoom, pgconn_of
 from simulator.engines.statements import statement
+from simulator.errors import EngineError
 from simulator.explore import fingerprint
 from simulator.history import History, LocksObserved, RowVersionsObserved
 from simulator.model import Isolation, Scalar, Scenario, Variant
@@ -316,3 +317,18 @@ def test_an_inspector_that_cannot_log_in_leaves_the_run_as_it_is(server: Embedde
         engine.close()
     assert result.reason == ""
     assert state_at(result.history, -1).notes
+
+
+def test_an_observer_that_is_killed_is_an_engine_error_and_the_room_still_closes(
+    server: EmbeddedServer, engine: Engine, room: PostgresRoom
+) -> None:
+    do(room, "T1", "UPDATE item SET value = 11 WHERE id = 1", begin="BEGIN")
+    room.watch()
+    observer = pgconn_of(room._observer).backend_pid
+    with psycopg.connect(server.admin_conninfo(), autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (observer,))
+    for _ in range(2):
+        with pytest.raises(EngineError):
+            room.watch()
+    room.close()
+    assert engine.rooms_open() == 0
