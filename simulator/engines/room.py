@@ -15,7 +15,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from simulator.engines.base import NO_SETTINGS, Block, Probes, SessionConnection, StateObservation
 from simulator.engines.inspector import Inspector
-from simulator.engines.statements import compose, execute, execute_prepared, prepare, statement
+from simulator.engines.statements import compose, execute, execute_with, statement
 from simulator.engines.watching import Watcher
 from simulator.errors import EngineError, RunError
 from simulator.history import Answer, Matches, Row, RowVersion, TableState
@@ -52,7 +52,6 @@ class PostgresRoom:
         self._observer = observer
         self._sessions: dict[str, tuple[WireSession, PoolProxiedConnection]] = {}
         self._tables: TableLayout = ()
-        self._blocks_prepared = False
         self._closed = False
 
     @classmethod
@@ -106,14 +105,16 @@ class PostgresRoom:
 
     def blocks(self, sessions: Collection[SessionConnection]) -> Mapping[str, Block]:
         """For each of these sessions that waits for a lock: why. Raises EngineError."""
-        pgconn = pgconn_of(self._observer)
-        if not self._blocks_prepared:
-            prepare(pgconn, b"blocks", statement("blocks"))
-            self._blocks_prepared = True
         names = {session.backend: name for name, (session, _) in self._sessions.items()}
-        wanted = "{" + ",".join(str(session.backend) for session in sessions) + "}"
-        found = result_set(execute_prepared(pgconn, b"blocks", [wanted.encode()]))
-        return {names[int(str(row[0]))]: block for row in found.rows if (block := _block(row, names)) is not None}
+        waiting = self._of_backends("blockers", [session.backend for session in sessions])
+        if not waiting:
+            return {}
+        found = self._of_backends("blocks", [int(str(row[0])) for row in waiting])
+        return {names[int(str(row[0]))]: block for row in found if (block := _block(row, names)) is not None}
+
+    def _of_backends(self, name: str, backends: list[int]) -> tuple[Row, ...]:
+        array = "{" + ",".join(map(str, backends)) + "}"
+        return result_set(execute_with(pgconn_of(self._observer), statement(name), [array.encode()])).rows
 
     def observe(self, probes: Probes) -> StateObservation:
         """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""

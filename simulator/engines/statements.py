@@ -28,6 +28,13 @@ def execute(connection: pq.abc.PGconn, query: bytes) -> list[pq.abc.PGresult]:
         return _results(connection)
 
 
+def execute_with(connection: pq.abc.PGconn, query: bytes, values: list[bytes | None]) -> pq.abc.PGresult:
+    """The result of one statement with values for its `$1`s. Raises EngineError."""
+    with _told():
+        connection.send_query_params(query, values)
+        return _results(connection)[0]
+
+
 def execute_prepared(connection: pq.abc.PGconn, name: bytes, values: list[bytes | None]) -> pq.abc.PGresult:
     """The result of a prepared statement. Raises EngineError."""
     with _told():
