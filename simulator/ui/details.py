@@ -13,7 +13,7 @@ import streamlit as st
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.run import RunResult
-from simulator.ui import code, fixes, levels, own, reorder
+from simulator.ui import activity_view, code, conflict_table, fixes, levels, own, reorder
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment
 from simulator.ui.link import Pick
@@ -25,7 +25,7 @@ class Tab:
 
     key: str
     title: str
-    show: Callable[[Pick, RunResult], None]
+    show: Callable[[Pick, RunResult | None], None]
 
 
 TABS = (
@@ -37,13 +37,21 @@ TABS = (
 )
 
 
+#: What the Locks page has besides.
+OF_LOCKS = (
+    Tab("activity", N_("Watch live"), lambda _pick, _result: activity_view.show()),
+    Tab("conflicts", N_("Row-lock conflicts"), lambda _pick, _result: conflict_table.show()),
+)
+#: What goes with a run that a person drives.
+OF_DRIVING = tuple(tab for tab in (*OF_LOCKS, *TABS) if tab.key in ("activity", "code", "conflicts"))
+
+
 @fragment
-def show(pick: Pick, result: RunResult) -> None:
-    """A row of tabs; the first is open."""
-    tabs = [tab for tab in TABS if tab.key != "levels" or len(pick.scenario.levels) > 1]
-    boxes = st.tabs(
-        [_(tab.title) for tab in tabs], key="details" if len(tabs) == len(TABS) else "details_few", on_change="rerun"
-    )
+def show(pick: Pick, result: RunResult | None = None, tabs: tuple[Tab, ...] = TABS, key: str = "details") -> None:
+    """A row of tabs; the first is open. `key` tells one row of a page from another."""
+    if len(pick.scenario.levels) == 1:
+        tabs, key = tuple(tab for tab in tabs if tab.key != "levels"), f"{key}_few"
+    boxes = st.tabs([_(tab.title) for tab in tabs], key=key, on_change="rerun")
     for tab, box in zip(tabs, boxes, strict=True):
         if box.open:
             with box, problems(tab.key):

@@ -9,20 +9,19 @@ import streamlit as st
 from simulator.figures.labels import cell
 from simulator.figures.palette import session_colors
 from simulator.figures.score_info import Mark, Status
-from simulator.history import StatementFailed, StatementFinished, StepBlocked
+from simulator.history import History, StatementFailed, StatementFinished, StepBlocked
 from simulator.i18n import gettext as _
-from simulator.run import RunResult
 
 #: More rows than this are counted and not shown.
 MAX_ROWS = 12
 
 
-def show(result: RunResult, mark: Mark) -> None:
+def show(history: History, mark: Mark) -> None:
     """SQL above, answer below."""
-    color = session_colors(result.history.sessions)[mark.session]
+    color = session_colors(history.sessions)[mark.session]
     st.html(f'<div class="tx-who" style="border-color:{color}">{escape(_who(mark))}</div>')
     st.code(mark.sql or mark.label, language="sql", wrap_lines=True)
-    st.html(f'<div class="tx-answer">{"".join(_answer(result, mark))}</div>')
+    st.html(f'<div class="tx-answer">{"".join(_answer(history, mark))}</div>')
 
 
 def _who(mark: Mark) -> str:
@@ -30,12 +29,12 @@ def _who(mark: Mark) -> str:
     return f"{mark.step} ({mark.transaction})" if mark.attempt > 1 else mark.step
 
 
-def _answer(result: RunResult, mark: Mark) -> list[str]:
+def _answer(history: History, mark: Mark) -> list[str]:
     """What came back, in the order in which it came, as HTML."""
     if mark.status is Status.SKIPPED:
         return [_line("—", mark.detail)]
     lines: list[str] = []
-    for event in result.history.of_step(mark.step):
+    for event in history.of_step(mark.step):
         if event.transaction not in (None, mark.transaction):
             continue
         if isinstance(event, StepBlocked):

@@ -35,7 +35,7 @@ def show(pick: Pick, result: RunResult) -> None:
     left, right = st.columns([2, 3], gap="medium")
     mark = info.marks[step]
     with left:
-        statement.show(result, mark)
+        statement.show(result.history, mark)
     with right:
         dependencies = state_panel.Tab("reasons", N_("Dependencies"), lambda: verdict.reasons(result))
         first = pick.scenario.family not in LOCKS.families

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from simulator.scenarios.loader import find
 from simulator.ui.link import LOCKS
+from simulator.ui.manager import manager
 from tests.ui.conftest import Opener
 from tests.ui.texts import html_text, outcome
 
@@ -89,3 +90,93 @@ def test_garbage_in_a_link_is_told_and_something_runs_all_the_same(open_page: Op
     assert len(at.warning) == 1
     assert at.selectbox(key="scenario").value == "deadlock"
     assert outcome(at) == "retried"
+
+
+def driving(open_page: Opener, **query: str) -> AppTest:
+    at = open_page("locks", **query)
+    at.button_group(key="mode").set_value("drive").run()
+    assert not at.exception, at.exception
+    return at
+
+
+def press(at: AppTest, *names: str) -> str:
+    """The page's HTML after these buttons were clicked one after the other."""
+    for name in names:
+        at.button(key=f"drive_{name}").click().run()
+        assert not at.exception, at.exception
+    return html_text(at)
+
+
+def test_a_deadlock_is_driven_to_its_victim_by_clicks(open_page: Opener) -> None:
+    at = driving(open_page)
+    assert at.button(key="drive_T1_next").label == "`UPDATE wallet SET balance = balance - 20 WHERE id = 1`"
+    text = press(at, "T1_next", "T2_next", "T1_next")
+    assert "T1 waits in T1.give for T2." in text
+    assert at.button(key="drive_T1_next").disabled
+    assert not at.button(key="drive_T1_cancel").disabled
+    text = press(at, "T2_next")
+    assert "The server aborted this transaction (40P01)." in text
+    assert "the server ended T2 in T2.give (40P01)" in text
+    press(at, "T1_next", "T2_next", "T2_next", "T2_next")
+    assert outcome(at) == "retried"
+    assert manager().live.going_on() == 1
+
+
+def test_undo_takes_a_click_back_and_start_again_all_of_them(open_page: Opener) -> None:
+    at = driving(open_page)
+    press(at, "T1_next", "T2_next", "T1_next")
+    assert "T1 waits" not in press(at, "undo")
+    assert not at.button(key="drive_T1_next").disabled
+    press(at, "restart")
+    assert at.button(key="drive_undo").disabled
+    assert at.button(key="drive_T1_next").label.endswith("id = 1`")
+
+
+def test_free_choices_roll_back_and_cancel(open_page: Opener) -> None:
+    at = driving(open_page)
+    assert "rolled back" in press(at, "T1_next", "T1_rollback")
+    press(at, "restart", "T1_next", "T2_next", "T1_next")
+    assert "57014" in press(at, "T1_cancel")
+
+
+def test_an_ended_run_says_so_and_can_be_started_again(open_page: Opener) -> None:
+    at = driving(open_page)
+    press(at, "T1_next")
+    manager().live.close_of(at.session_state["live_run"][2])
+    at.run()
+    assert "The page of this live run was closed" in at.info[0].value.replace("\\", "")
+    press(at, "anew")
+    assert not at.info
+    assert at.button(key="drive_undo").disabled
+
+
+def test_the_run_ends_with_the_mode_and_with_another_scenario(open_page: Opener) -> None:
+    at = driving(open_page)
+    at.selectbox(key="scenario").set_value("nowait").run()
+    assert manager().live.going_on() == 1
+    at.button_group(key="mode").set_value("schedule").run()
+    assert manager().live.going_on() == 0
+    assert outcome(at) is not None
+
+
+def test_every_scenario_can_be_driven(open_page: Opener) -> None:
+    at = driving(open_page)
+    for scenario in LOCKS.scenarios():
+        at.selectbox(key="scenario").set_value(scenario.key).run()
+        first = scenario.variants[0].sessions[0].name
+        press(at, f"{first}_next")
+        assert not at.error, scenario.key
+
+
+def test_watch_live_shows_who_blocks_whom(open_page: Opener) -> None:
+    at = driving(open_page)
+    press(at, "T1_next", "T2_next", "T1_next")
+    text = open_tab(at, "driving_few", "Watch live")
+    assert "Who blocks whom" in text
+    assert "idle in transaction" in text
+
+
+def test_the_conflict_table_is_asked_of_the_server(open_page: Opener) -> None:
+    at = open_page("locks")
+    assert "T1 holds" in open_tab(at, "locks_few", "Row-lock conflicts")
+    assert "\n".join(block.value for block in at.get("html")).count("⏳ waits") >= 10
