@@ -14,6 +14,10 @@ class EngineError(TxscopeError):
     """The database could not be reached, or cannot do what was asked."""
 
 
+class NotObservedError(EngineError):
+    """The server answers, but would not show this now: a session holds a table against every reader."""
+
+
 class EngineBusy(EngineError):
     """All places for concurrent runs are taken, and none became free in time."""
 

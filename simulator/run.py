@@ -10,7 +10,7 @@ from simulator.anomalies.access import ProbePlan, probes
 from simulator.anomalies.checker import check
 from simulator.anomalies.types import Verdict
 from simulator.engines.base import NO_SETTINGS, Capabilities, Engine, Probes, Room, ServerInfo
-from simulator.errors import EngineError, RunError
+from simulator.errors import EngineError, NotObservedError, RunError
 from simulator.history import (
     AnyEvent,
     CommittedStateObserved,
@@ -247,8 +247,8 @@ class Run:
             return
         try:
             seen = self._room.observe(Probes(self._plan.conditions, self._plan.selects))
-        except EngineError:
-            return  # A session holds a table against readers: the checker finds the state missing and gives no verdict.
+        except NotObservedError:
+            return  # The checker finds the state missing and gives no verdict.
         self._log.add(
             CommittedStateObserved,
             transaction=transaction,

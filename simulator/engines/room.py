@@ -15,9 +15,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from simulator.engines.base import NO_SETTINGS, Block, Probes, SessionConnection, StateObservation
 from simulator.engines.inspector import Inspector
-from simulator.engines.statements import compose, execute, execute_with, statement
+from simulator.engines.statements import compose, drain, execute, execute_with, statement
 from simulator.engines.watching import Watcher
-from simulator.errors import EngineError, RunError
+from simulator.errors import EngineError, NotObservedError, RunError
 from simulator.history import Answer, Matches, Row, RowVersion, TableState
 from simulator.model import Isolation
 from simulator.seen import Watched
@@ -25,6 +25,9 @@ from simulator.wire import WireSession, result_set
 
 #: Rows of a table that are kept in a history; lab tables have a handful.
 MAX_TABLE_ROWS = 500
+
+#: Marks a pooled connection whose reset was sent.
+_RESETTING = "txscope_resetting"
 
 #: (table, columns, primary key) of each table
 TableLayout = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
@@ -117,7 +120,7 @@ class PostgresRoom:
         return result_set(execute_with(pgconn_of(self._observer), statement(name), [array.encode()])).rows
 
     def observe(self, probes: Probes) -> StateObservation:
-        """Every table, every probe, in one snapshot and one round trip. Raises EngineError."""
+        """Every table, every probe, in one snapshot and one round trip. Raises NotObservedError, EngineError."""
         results = iter(self._query(_observation_sql(self._tables, probes))[2:-1])
         tables = tuple(_table_state(table, columns, key, next(results)) for table, columns, key in self._tables)
         matches = tuple(
@@ -155,10 +158,11 @@ class PostgresRoom:
         pgconn = pgconn_of(self._observer)
         try:
             return execute(pgconn, query)
-        except EngineError:
-            if pgconn.transaction_status == pq.TransactionStatus.INERROR:
-                execute(pgconn, b"ROLLBACK")
-            raise
+        except EngineError as error:
+            if pgconn.transaction_status != pq.TransactionStatus.INERROR:
+                raise
+            execute(pgconn, b"ROLLBACK")
+            raise NotObservedError(str(error)) from None
 
     def close(self) -> None:
         """Cancel, roll back, give the connections back, drop the schema. Never raises; may be called twice."""
@@ -195,7 +199,7 @@ class PostgresRoom:
                     self._observer = reset_checkout(self._checkout, b"")
             else:
                 break
-        self._observer.close()
+        _give_back(self._observer)
 
 
 def pgconn_of(connection: PoolProxiedConnection) -> pq.abc.PGconn:
@@ -210,18 +214,31 @@ def reset_checkout(checkout: Callable[[], PoolProxiedConnection], settings: byte
     while True:
         connection = checkout()
         pgconn = pgconn_of(connection)
-        fresh = "txscope" not in connection.info
-        connection.info["txscope"] = True
+        used = connection.info.pop(_RESETTING, False)
         pgconn.notice_handler = None
         try:
-            execute(pgconn, statement("reset") + settings)
-        except (EngineError, psycopg.Error):
+            if used:
+                drain(pgconn)
+            if settings:
+                execute(pgconn, settings)
+        except EngineError:
             connection.invalidate()
             connection.close()
-            if fresh:
+            if not used:
                 raise EngineError("The database refused a new connection.") from None
         else:
             return connection
+
+
+def _give_back(connection: PoolProxiedConnection) -> None:
+    """To the pool, as new: the reset is sent here and its answer read by the next user, who need not wait for it."""
+    try:
+        pgconn_of(connection).send_query(statement("reset"))
+        connection.info[_RESETTING] = True
+    except (EngineError, psycopg.Error):
+        connection.invalidate()
+    with suppress(SQLAlchemyError):
+        connection.close()
 
 
 def _release(session: WireSession, connection: PoolProxiedConnection) -> None:
@@ -233,12 +250,9 @@ def _release(session: WireSession, connection: PoolProxiedConnection) -> None:
         if session.in_transaction:
             session.send("ROLLBACK", {})
             session.finish()
-        if not session.usable:
-            connection.invalidate()
     except (RunError, psycopg.Error):
         connection.invalidate()
-    with suppress(SQLAlchemyError):
-        connection.close()
+    _give_back(connection)
 
 
 def _block(row: Row, names: Mapping[int, str]) -> Block | None:

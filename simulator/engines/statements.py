@@ -28,6 +28,12 @@ def execute(connection: pq.abc.PGconn, query: bytes) -> list[pq.abc.PGresult]:
         return _results(connection)
 
 
+def drain(connection: pq.abc.PGconn) -> None:
+    """Read the answer to what was sent earlier. Raises EngineError."""
+    with _told():
+        _results(connection)
+
+
 def execute_with(connection: pq.abc.PGconn, query: bytes, values: list[bytes | None]) -> pq.abc.PGresult:
     """The result of one statement with values for its `$1`s. Raises EngineError."""
     with _told():

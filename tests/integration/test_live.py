@@ -98,7 +98,9 @@ def kill(admin: psycopg.Connection, run: LiveRun, session: str) -> None:
 def left_behind(admin: psycopg.Connection, engine: Engine) -> list[object]:
     schemas = admin.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'txscope_run_%'").fetchall()
     busy = admin.execute(
-        "SELECT state, query FROM pg_stat_activity WHERE usename = 'txscope_lab' AND state <> 'idle'"
+        # A connection that was given back may still be at its own reset.
+        "SELECT state, query FROM pg_stat_activity"
+        " WHERE usename = 'txscope_lab' AND state <> 'idle' AND query NOT LIKE '%%pg_advisory_unlock_all%%'"
     ).fetchall()
     assert isinstance(engine, PostgresEngine)
     checked_out = engine._pool.pool.checkedout()  # type: ignore[attr-defined]
