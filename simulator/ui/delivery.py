@@ -2,8 +2,11 @@
 
 Streamlit serves its scripts uncompressed, since compressing them for every request costs more than it saves. Their
 names carry a hash of their content, so one compressed copy, made once and kept, is right for ever: 9 MB a participant
-become 3. And on a deep link its page first looks for the server below the page's own path, fails, and looks again at
-the root; it is told where the server is.
+become 3. The first who asks for a file has just started the application, mostly on this machine, and is not made to
+wait for the compression; it is for the others.
+
+And on a deep link Streamlit's page first looks for the server below the page's own path, fails, and looks again at the
+root; it is told where the server is.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ class Delivery:
     def __init__(self, app: ASGIApp, pages: Collection[str], script: str) -> None:
         self._app = app
         self._pages = frozenset(pages)
+        self._script = f"/{script.partition('?')[0]}"
+        self._asked: set[str] = set()
         ahead = f'<link rel="preload" as="script" href="./{script}">'
         self._html = (STATIC / "index.html").read_text("utf-8").replace("<head>", f"<head>{_WHERE}{ahead}", 1)
         #: request path -> file; nothing outside of this table is ever opened
@@ -48,8 +53,19 @@ class Delivery:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        response = None
+        if scope["type"] == "http" and scope["method"] == "GET":
+            if self._first(scope["path"]):
+                scope = _without_compression(scope)
+            response = await self._answer(scope)
         await (response or self._app)(scope, receive, send)
+
+    def _first(self, path: str) -> bool:
+        """Whether nobody has asked for this script before."""
+        if path in self._asked or not (path in self._files or path.endswith(self._script)):
+            return False
+        self._asked.add(path)
+        return True
 
     async def _answer(self, scope: Scope) -> Response | None:
         if scope["path"] in self._pages:
@@ -64,6 +80,11 @@ class Delivery:
             "Cache-Control": "public, max-age=31536000, immutable",
         }
         return Response(body, headers=headers, media_type=mimetypes.guess_type(file.name)[0] or "text/javascript")
+
+
+def _without_compression(scope: Scope) -> Scope:
+    headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    return {**scope, "headers": headers}
 
 
 _one_at_a_time = threading.Lock()

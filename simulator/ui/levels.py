@@ -6,6 +6,7 @@ import streamlit as st
 
 from simulator.figures.comparison import comparison_info, plot_comparison
 from simulator.i18n import gettext as _
+from simulator.i18n import language
 from simulator.ui import runs
 from simulator.ui.link import Pick
 from simulator.ui.score_view import score_view
@@ -13,7 +14,8 @@ from simulator.ui.score_view import score_view
 
 def show(pick: Pick) -> None:
     """Run it at each level, or show what was run; the transport steps through all of them at once."""
-    info = comparison_info(runs.levels(pick))
+    results = runs.levels(pick)
+    info = comparison_info(results)
     if info.first_difference is None:
         st.markdown(_("Every level does the same with this schedule."))
     else:
@@ -26,4 +28,5 @@ def show(pick: Pick) -> None:
                 ),
             )
         )
-    score_view(plot_comparison(info), info.marks, key="levels", step=len(info.marks) - 1, notes=info.notes)
+    figure = runs.kept("levels figure", (results, language()), lambda: plot_comparison(info))
+    score_view(figure, info.marks, key="levels", step=len(info.marks) - 1, notes=info.notes)

@@ -19,23 +19,23 @@ T = TypeVar("T")
 def of(pick: Pick) -> RunResult:
     """The run of what is picked, made now if it was not yet."""
     wanted = (pick.scenario, pick.variant, pick.isolation, pick.schedule)
-    return _kept("run", wanted, lambda: manager().run(*wanted[:3], schedule=wanted[3], watch=True))
+    return kept("run", wanted, lambda: manager().run(*wanted[:3], schedule=wanted[3], watch=True))
 
 
 def conflicts() -> tuple[ConflictCell, ...]:
     """The row locks' conflict table."""
-    return _kept("conflicts", None, lambda: row_lock_conflicts(manager().engine()))
+    return kept("conflicts", None, lambda: row_lock_conflicts(manager().engine()))
 
 
 def levels(pick: Pick) -> tuple[RunResult, ...]:
     """The same schedule at every level of the scenario."""
     wanted = (pick.scenario, pick.variant, pick.schedule)
-    return _kept("levels", wanted, lambda: tuple(_at(pick.scenario, pick.variant, pick.schedule)))
+    return kept("levels", wanted, lambda: tuple(_at(pick.scenario, pick.variant, pick.schedule)))
 
 
 def table(scenario: Scenario) -> tuple[RunResult, ...]:
     """Every variant of the scenario at every level of it."""
-    return _kept(
+    return kept(
         "table",
         scenario,
         lambda: tuple(
@@ -54,10 +54,11 @@ def _at(scenario: Scenario, variant: Variant, schedule: Schedule) -> list[RunRes
     return [manager().run(scenario, variant, level, schedule=schedule) for level in scenario.levels]
 
 
-def _kept(name: str, wanted: object, make: Callable[[], T]) -> T:
-    kept: tuple[object, T] | None = st.session_state.get(f"kept_{name}")
-    if kept is not None and kept[0] == wanted:
-        return kept[1]
+def kept(name: str, wanted: object, make: Callable[[], T]) -> T:
+    """What `make` gave for what is wanted, as long as the same is wanted under this name."""
+    found: tuple[object, T] | None = st.session_state.get(f"kept_{name}")
+    if found is not None and found[0] == wanted:
+        return found[1]
     made = make()
     st.session_state[f"kept_{name}"] = (wanted, made)
     return made
