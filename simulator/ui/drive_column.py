@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from html import escape
 from types import MappingProxyType
 
@@ -39,8 +39,11 @@ def show(variant: Variant, session: LiveSession, history: History, color: str) -
     )
     sent = _sent(session, history)
     steps = variant.session(session.name).steps
-    done = [step for step in steps if step.key in sent and step is not session.step]
-    st.html(f'<div class="tx-script">{"".join(_done(step, session) for step in done)}</div>' if done else "<i></i>")
+    done = [step for step in steps if step.key in sent and (session.again or step is not session.step)]
+    failed = {event.step for event in _errors(session, history)}
+    st.html(
+        f'<div class="tx-script">{"".join(_done(step, session, failed) for step in done)}</div>' if done else "<i></i>"
+    )
     if session.step is not None:
         st.button(
             _next(session, session.step),
@@ -52,7 +55,7 @@ def show(variant: Variant, session: LiveSession, history: History, color: str) -
             on_click=live.click,
             args=(session.name, session.step, session.turn),
         )
-    later = [step for step in steps if step not in done and step is not session.step and session.step is not None]
+    later = [] if session.step is None else [step for step in steps if step not in done and step is not session.step]
     st.html(f'<div class="tx-script">{"".join(map(_later, later))}</div>' if later else "<i></i>")
     with st.container(horizontal=True, gap="small"):
         for choice in _FREE:
@@ -99,9 +102,12 @@ def _sent(session: LiveSession, history: History) -> frozenset[str]:
     )
 
 
-def _done(step: Step, session: LiveSession) -> str:
-    waits = step.key == session.since and session.state is LiveState.WAITING
-    mark, css = ("⏳", "tx-waits") if waits else ("…", "") if step.key == session.since else ("✓", "tx-quiet")
+def _done(step: Step, session: LiveSession, failed: Collection[str | None]) -> str:
+    mark, css = "✓", "tx-quiet"
+    if step.key in failed:
+        mark, css = "✕", "tx-red"
+    elif step.key == session.since:
+        mark, css = ("⏳", "tx-waits") if session.state is LiveState.WAITING else ("…", "")
     return f'<div class="tx-line {css}"><span>{mark}</span><code>{escape(_sql(step))}</code></div>'
 
 
