@@ -70,12 +70,6 @@ class TestOnTheSharedServer:
         assert all(cell["occurs"] == cell["expected"] for cell in tables["hermitage"])
         assert all(cell["outcome"] == cell["expected"] for cell in tables["fixes"])
 
-    def test_matrix_as_text_says_how_many_cells_are_as_expected(self, data_folder: Path) -> None:
-        done = simulator(data_folder, "matrix")
-        last = done.stdout.strip().splitlines()[-1]
-        matching, _, rest = last.partition(" of ")
-        assert rest == f"{matching} cells as expected."
-
     @pytest.mark.parametrize(
         ("arguments", "fragment"),
         [
