@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from simulator.history import History
 from tests.browser.conftest import settle
 
 COUNT = ".txs-count"
@@ -52,7 +54,7 @@ def test_arrow_keys_step_and_the_address_follows(page: Page) -> None:
 def test_arrow_keys_step_after_a_level_was_clicked(page: Page) -> None:
     visit(page, "/anomalies")
     page.get_by_role("radio", name="REPEATABLE READ").click()
-    verdict(page, "retried")
+    expect(page.locator(COUNT).first).to_have_text("9 / 9")
     page.keyboard.press("ArrowLeft")
     expect(page.locator(COUNT).first).to_have_text("8 / 9")
 
@@ -118,4 +120,31 @@ def test_the_projector_needs_no_sideways_scrolling(page: Page, path: str, width:
     page.get_by_text("Projector").click()
     page.wait_for_function("getComputedStyle(document.documentElement).fontSize === '24px'")
     settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+
+
+def test_the_shared_link_says_everything_and_opens_the_same(page: Page) -> None:
+    visit(page, "/anomalies?scenario=double_booking&step=3")
+    page.get_by_text("Share", exact=True).click()
+    shared = page.locator("[data-testid=stCode]").filter(has_text="http").inner_text().strip()
+    assert shared.endswith("/anomalies?scenario=double_booking&variant=naive&level=RC&step=3")
+    visit(page, shared)
+    expect(page.locator(COUNT).first).to_have_text(re.compile(r"^3 / "))
+
+
+def test_a_run_is_downloaded_and_its_history_is_read_back(page: Page) -> None:
+    visit(page, "/anomalies")
+    page.get_by_text("Share", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_text("Download this run as JSON").click()
+    saved = json.loads(download.value.path().read_text("utf-8"))
+    assert download.value.suggested_filename == "txscope-lost_update-naive-RC.json"
+    assert (saved["scenario"], saved["variant"], saved["outcome"]) == ("lost_update", "naive", "anomaly")
+    assert History.from_json(json.dumps(saved["history"])).sessions == ("T1", "T2")
+
+
+def test_the_fix_table_fits_the_page(page: Page) -> None:
+    visit(page, "/anomalies")
+    page.get_by_role("tab", name="What fixes it").click()
+    expect(page.locator(".tx-fixes td[data-outcome]")).to_have_count(12)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
