@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from simulator.ui import details, picker, predict, runs, timeline, verdict
+from simulator.ui import details, drive, mode, picker, predict, runs, timeline, verdict
 from simulator.ui.banner import problems
 from simulator.ui.link import ANOMALIES
 
 pick = picker.pick(ANOMALIES)
+if mode.is_drive():
+    drive.show(pick)
+    details.show(pick, tabs=details.OF_DRIVING, key="driving")
+    st.stop()
 picker.story(pick)
 guess = predict.ask(pick)
 with problems():

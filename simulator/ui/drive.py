@@ -15,7 +15,7 @@ from simulator.i18n import gettext as _
 from simulator.live import LiveRunEnded, LiveState, LiveView
 from simulator.model import Schedule, Variant
 from simulator.run import RunResult
-from simulator.ui import address, drive_column, link, live, state_panel, statement, waited
+from simulator.ui import address, drive_column, link, live, state_panel, statement, verdict, waited
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment, speak
 from simulator.ui.link import Pick
@@ -66,7 +66,10 @@ def _pulse() -> None:
 def _stage(variant: Variant, view: LiveView, history: History, result: RunResult | None) -> None:
     info = _info(variant, history, result)
     if result is not None:
-        waited.headline(result, info)
+        if result.scenario.family in link.LOCKS.families:
+            waited.headline(result, info)
+        else:
+            verdict.headline(result)
     step = _score(info)
     colors = session_colors(history.sessions)
     for session, column in zip(view.sessions, st.columns(len(view.sessions)), strict=True):

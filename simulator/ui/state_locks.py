@@ -12,6 +12,7 @@ from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
 from simulator.locks import lock_sentence
 from simulator.seen import Lock
+from simulator.ssi import RwEdge
 from simulator.state import PanelState
 
 #: Columns of pg_locks, in the order of the view; those that are NULL in every row are left out.
@@ -21,7 +22,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def show(state: PanelState, sessions: Sequence[str]) -> None:
+def show(state: PanelState, sessions: Sequence[str], conflicts: Sequence[RwEdge] = ()) -> None:
     """Sessions beside each other; each holds its locks, and below them what it waits for."""
     if not state.watched:
         st.html(f'<p class="tx-quiet">{escape(_("Locks were not recorded in this run."))}</p>')
@@ -33,6 +34,9 @@ def show(state: PanelState, sessions: Sequence[str]) -> None:
         colors = session_colors(sessions)
         st.html(f'<div class="tx-locks">{"".join(_session(name, telling, colors[name]) for name in sessions)}</div>')
     if any(lock.is_predicate for lock in telling):
+        lines = "".join(f"<li>{escape(edge.sentence)}</li>" for edge in conflicts if not edge.over)
+        if lines:
+            st.html(f'<ul class="tx-state tx-inferred">{lines}</ul>')
         st.caption(
             _(
                 "A SIReadLock only remembers what a SERIALIZABLE transaction has read. It never makes anybody wait; "

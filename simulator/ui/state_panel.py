@@ -11,10 +11,11 @@ import streamlit as st
 
 from simulator.figures.score_info import Mark
 from simulator.figures.waits import waits_dot, waits_info
-from simulator.history import History, StatementFinished, StatementStarted, StepSkipped
+from simulator.history import History, StatementFinished, StatementStarted, StepBlocked, StepSkipped
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
-from simulator.locks import Deadlock
+from simulator.locks import Deadlock, wait_for_graph
+from simulator.ssi import rw_edges
 from simulator.state import PanelState, state_at
 from simulator.ui import state_locks, state_rows
 from simulator.ui.banner import problems
@@ -76,7 +77,7 @@ def _waits(place: _Place) -> None:
     graph = place.state.graph
     info = waits_info(graph)
     if not info.waits and graph.deadlock is None:
-        st.html(f'<p class="tx-quiet">{escape(_("Nobody waits at this step."))}</p>')
+        st.html(f'<p class="tx-quiet">{escape(_("Nobody waits at this step."))}</p>{_waits_until(place)}')
         return
     st.graphviz_chart(waits_dot(info, dark=st.context.theme.type == "dark"), width="stretch", height=GRAPH_PX)
     if graph.waits:
@@ -84,6 +85,23 @@ def _waits(place: _Place) -> None:
         st.html(f'<ul class="tx-state">{lines}</ul>')
     if graph.deadlock:
         _deadlock(place, graph.deadlock)
+
+
+def _waits_until(place: _Place) -> str:
+    """The waits that are over by now, in the order in which they began."""
+    found = dict.fromkeys(
+        wait
+        for event in place.history.events[: place.state.seq + 1]
+        if isinstance(event, StepBlocked)
+        for wait in wait_for_graph(place.history, event.seq).waits
+        if wait.since == event.seq
+    )
+    if not found:
+        return ""
+    text = _("{step} waited for {blocker}: {lock}")
+    words = (text.format(step=wait.step, blocker=wait.blocker, lock=wait.words) for wait in found)
+    lines = "".join(f"<li>{escape(line)}</li>" for line in words)
+    return f'<b>{escape(_("Waits until here"))}</b><ul class="tx-state">{lines}</ul>'
 
 
 def _deadlock(place: _Place, deadlock: Deadlock) -> None:
@@ -111,6 +129,10 @@ def _around(place: _Place, deadlock: Deadlock) -> Iterator[str]:
             yield _("{session} went on: {step} → {tag}").format(session=event.session, step=event.step, tag=event.tag)
 
 
+def _locks(place: _Place) -> None:
+    state_locks.show(place.state, place.history.sessions, rw_edges(place.history, place.state.seq))
+
+
 def _why(place: _Place) -> None:
     """For a read that was there by now, the latest first."""
     began = {
@@ -135,7 +157,7 @@ def _why(place: _Place) -> None:
 
 _TABS: tuple[tuple[str, str, Callable[[_Place], None]], ...] = (
     ("waits", N_("Who waits"), _waits),
-    ("locks", N_("Locks"), lambda place: state_locks.show(place.state, place.history.sessions)),
+    ("locks", N_("Locks"), _locks),
     ("rows", N_("Rows"), lambda place: state_rows.show_views(place.state, place.history.sessions)),
     ("versions", N_("Row versions"), lambda place: state_rows.show_versions(place.state)),
     ("why", N_("Why this read?"), _why),

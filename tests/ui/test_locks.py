@@ -180,3 +180,17 @@ def test_the_conflict_table_is_asked_of_the_server(open_page: Opener) -> None:
     at = open_page("locks")
     assert "T1 holds" in open_tab(at, "locks_few", "Row-lock conflicts")
     assert "\n".join(block.value for block in at.get("html")).count("⏳ waits") >= 10
+
+
+def test_serializable_reads_leave_inferred_conflicts(open_page: Opener) -> None:
+    at = open_page("anomalies", scenario="write_skew", level="SER", step="4")
+    text = open_tab(at, "run_state", "Locks")
+    assert "SIReadLock" in text
+    assert "(inferred)" in text
+
+
+def test_an_anomaly_can_be_driven_too(open_page: Opener) -> None:
+    at = open_page("anomalies")
+    at.button_group(key="mode").set_value("drive").run()
+    press(at, "T1_next", "T2_next", "T1_next", "T1_next", "T2_next", "T2_next")
+    assert outcome(at) == "anomaly"
