@@ -1,4 +1,7 @@
-"""What went wrong, where, and how to go on: one sentence and buttons, in place of what could not be shown."""
+"""What went wrong, where, and how to go on: one sentence and buttons, in place of what could not be shown.
+
+It is not red: red is for anomalies and aborts.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,15 @@ def problems(key: str = "page") -> Iterator[None]:
         st.button(_("Try again"), key=f"again_{key}")
     except EngineError as error:
         if manager().is_open():
-            st.error(plain(str(error)), icon="⚠️")
+            st.warning(plain(str(error)), icon="⚠️")
         else:
             _no_engine(str(error), key)
     except TxscopeError as error:
-        st.error(plain(str(error)), icon="⚠️")
+        st.warning(plain(str(error)), icon="⚠️")
 
 
 def _no_engine(sentence: str, key: str) -> None:
-    st.error(plain(sentence), icon="🔌")
+    st.warning(plain(sentence), icon="🔌")
     with st.container(horizontal=True):
         st.button(_("Try again"), key=f"again_{key}", on_click=manager().retry)
         if manager().wants_external:

@@ -94,14 +94,15 @@ def first_level(scenario: Scenario) -> Isolation:
 
 def _scenario(key: str | None, shelf: Shelf, complaints: list[str]) -> Scenario:
     if key is not None:
-        try:
-            found = find(key)
-        except ScenarioError as error:
-            complaints.append(str(error))
-        else:
-            if found.family in shelf.families:
-                return found
-            complaints.append(_("The scenario “{title}” belongs to another page.").format(title=_(found.title)))
+        for known in catalogue():
+            if known.key == key and known.family in shelf.families:
+                return known
+            if known.key == key:
+                complaints.append(_("The scenario “{title}” belongs to another page.").format(title=_(known.title)))
+                return find(shelf.first)
+        complaints.append(
+            _("The link asks for scenario “{key}”, and there is none; choose one above.").format(key=key[:MAX_QUOTED])
+        )
     return find(shelf.first)
 
 

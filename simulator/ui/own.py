@@ -53,7 +53,7 @@ def _open(text: str, name: str) -> None:
     try:
         scenario = load(text, name)
     except ScenarioError as error:
-        st.error(plain(str(error)), icon="📄")
+        st.warning(plain(str(error)), icon="📄")
         return
     st.session_state["own"] = scenario
     st.session_state[_TEXT] = text

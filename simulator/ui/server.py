@@ -64,5 +64,5 @@ def _apologise(error: Exception) -> bool:
     """The traceback belongs into the log; the page gets a sentence."""
     log.error("A page failed", exc_info=error)
     speak()
-    st.error(_("This page failed, and the reason is in the log of the server. Reload the page to go on."))
+    st.warning(_("This page failed, and the reason is in the log of the server. Reload the page to go on."))
     return True

@@ -26,7 +26,6 @@ def test_it_opens_on_a_lost_update_that_has_just_run(open_page: Opener) -> None:
     assert "no serial order explains what was seen" in html_text(at)
     assert "T2 read balance 100 of wallet 1, which T1 overwrote with 120" in html_text(at)
     assert not at.warning
-    assert not at.error
 
 
 def test_a_link_restores_scenario_variant_level_order_and_step(open_page: Opener) -> None:
@@ -92,7 +91,7 @@ def test_every_scenario_opens(open_page: Opener) -> None:
     for scenario in (each.key for each in ANOMALIES.scenarios()):
         at.selectbox(key="scenario").set_value(scenario).run()
         assert not at.exception, scenario
-        assert not at.error, scenario
+        assert not at.warning, scenario
         assert outcome(at) in {"anomaly", "safe", "retried", "aborted"}, scenario
 
 
@@ -118,7 +117,7 @@ def test_an_impossible_order_is_explained(open_page: Opener) -> None:
     at = open_page("anomalies", order="T1.read T2.read T1.write T2.write T2.commit T1.commit")
     assert outcome(at) == "no verdict"
     assert "T2.commit cannot be sent here" in html_text(at)
-    assert not at.error
+    assert not at.warning
 
 
 def test_an_order_can_be_typed(open_page: Opener) -> None:
@@ -189,8 +188,8 @@ def test_a_scenario_that_is_none_is_refused_in_a_sentence(open_page: Opener, tex
     at.text_area[0].set_value(text)
     at.button(key="own_run_text").click().run()
     assert not at.exception
-    assert len(at.error) == 1
-    assert "your text" in at.error[0].value
+    assert len(at.warning) == 1
+    assert "your text" in at.warning[0].value
     assert outcome(at) == "anomaly"  # what was picked before is still there
 
 
@@ -208,7 +207,7 @@ def test_sql_that_fails_is_told_and_leaves_nothing(open_page: Opener, engine: En
     at.text_area[0].set_value(at.text_area[0].value.replace(before, after))
     at.button(key="own_run_text").click().run()
     assert not at.exception
-    assert at.error or outcome(at) in {"error", "no verdict"}
+    assert at.warning or outcome(at) in {"error", "no verdict"}
     assert "Traceback" not in html_text(at)
     assert manager().runs_going_on() == 0
 
@@ -226,4 +225,4 @@ def test_a_file_that_is_no_text_is_refused(open_page: Opener) -> None:
     at.file_uploader[0].upload("mine.toml", b"\xff\xfe\x00binary", "application/toml").run()
     at.button(key="own_run_file").click().run()
     assert not at.exception
-    assert "mine" in at.error[0].value
+    assert "mine" in at.warning[0].value
