@@ -40,6 +40,8 @@ def _answer(history: History, mark: Mark) -> list[str]:
         if isinstance(event, StepBlocked):
             text = _("waits for {sessions}: {lock}").format(sessions=", ".join(event.by) or "?", lock=event.lock)
             lines.append(_line("⏳", text + (f" ({_('inferred')})" if event.inferred else "")))
+            if mark.settled_at is not None and mark.settled_at > mark.position and len(lines) == 1:
+                lines.append(_line("⏱", _("answered at step {n}:").format(n=mark.settled_at + 1)))
         elif isinstance(event, StatementFailed):
             lines.append(_line("✕", f"{event.sqlstate} {event.message}", "tx-red"))
             lines += [_line("", text) for text in (event.detail, event.hint) if text]
