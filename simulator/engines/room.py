@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +23,9 @@ from simulator.history import Answer, Matches, Row, RowVersion, TableState
 from simulator.model import Isolation
 from simulator.seen import Watched
 from simulator.wire import WireSession, result_set
+
+#: How long an answer is looked for before the thread sleeps until it comes, in seconds: most are there by then.
+AWAKE = 0.0002
 
 #: Rows of a table that are kept in a history; lab tables have a handful.
 MAX_TABLE_ROWS = 500
@@ -103,8 +107,14 @@ class PostgresRoom:
         return f"BEGIN ISOLATION LEVEL {isolation.value}"
 
     def wait(self, sessions: Sequence[SessionConnection], seconds: float) -> None:
-        # select and not poll: poll counts in whole milliseconds.
-        select.select([self._sessions[session.name][0] for session in sessions], (), (), seconds)
+        waiting = [self._sessions[session.name][0] for session in sessions]
+        until = time.perf_counter() + min(seconds, AWAKE)
+        while time.perf_counter() < until:
+            if select.select(waiting, (), (), 0)[0]:
+                return
+        if seconds > AWAKE:
+            # select and not poll: poll counts in whole milliseconds.
+            select.select(waiting, (), (), seconds - AWAKE)
 
     def blocks(self, sessions: Collection[SessionConnection]) -> Mapping[str, Block]:
         """For each of these sessions that waits for a lock: why. Raises EngineError."""
