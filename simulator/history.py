@@ -15,27 +15,16 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from simulator.errors import HistoryError
+from simulator.event import Event
+from simulator.lifecycle import LifecycleEvent
 from simulator.model import Isolation, Scalar
 from simulator.seen import Lock, SessionSeen, TableVersions, Unseen
 
-#: Raised with every change that an older reader could not understand.
-VERSION = 1
+#: Raised with every change that an older reader could not understand. 2 knows what applications do.
+VERSION = 2
+READABLE = (1, 2)
 
 Row = tuple[Scalar, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something seen at `at_ns`; `seq` counts from 0 and gives the order."""
-
-    seq: int
-    at_ns: int
-    #: session name, or None for what concerns the whole run
-    session: str | None = None
-    #: step key (`T1.read`), or None
-    step: str | None = None
-    #: transaction name: `T1`, its second attempt `T1#2`
-    transaction: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +39,10 @@ class StatementStarted(Event):
     sql: str
     #: values bound to `:name`s
     parameters: tuple[tuple[str, Scalar], ...] = ()
+    #: sets of parameters where one call sends several (executemany); only the first is kept
+    many: int = 1
+    #: the application's line that led to it: `kinds.py:41 save_message`, where it was looked for
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +192,7 @@ AnyEvent = (
     | CommittedStateObserved
     | LocksObserved
     | RowVersionsObserved
+    | LifecycleEvent
 )
 
 
@@ -227,9 +221,9 @@ class History:
             raise HistoryError(f"This is not JSON: {error}. Choose a file that Txscope saved.") from None
         if not isinstance(data, dict) or data.get("format") != "txscope-history":
             raise HistoryError("This is JSON, but not a Txscope history. Choose a file that Txscope saved.")
-        if data.get("version") != VERSION:
+        if data.get("version") not in READABLE:
             raise HistoryError(
-                f"This history has version {data.get('version')!r}; this Txscope reads version {VERSION}."
+                f"This history has version {data.get('version')!r}; this Txscope reads up to version {VERSION}."
             )
         try:
             return converter().structure({k: data[k] for k in ("sessions", "events")}, cls)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from simulator.anomalies.types import Anomaly, Verdict
+from simulator.event import Event
 from simulator.figures.labels import bound, short_result, short_sql
 from simulator.figures.score_info import HEAD, Arrow, Mark, Place, Range, ScoreInfo, Span, Status, Wait
 from simulator.figures.score_parts import Block, Statement, Transaction
 from simulator.history import (
     AnyEvent,
-    Event,
     History,
     StatementFailed,
     StatementFinished,

@@ -19,7 +19,7 @@ GOOD = {"format": "txscope-history", "version": 1, "sessions": ["T1"], "events":
         ("{", "not JSON"),
         ("[]", "not a Txscope history"),
         ('{"format": "other"}', "not a Txscope history"),
-        (json.dumps({**GOOD, "version": 2}), "version 2"),
+        (json.dumps({**GOOD, "version": 3}), "version 3"),
         (json.dumps({**GOOD, "events": [{"kind": "Nonsense"}]}), "damaged"),
         (json.dumps({**GOOD, "events": [{"kind": "StatementStarted", "seq": 0}]}), "damaged"),
         (json.dumps({**GOOD, "events": 7}), "damaged"),

@@ -1,0 +1,7 @@
+"""Listens to SQLAlchemy and writes down what an application's Sessions, pool and statements did, as a History."""
+
+from simulator.recorder.backends import BackendWatch
+from simulator.recorder.middleware import TraceMiddleware
+from simulator.recorder.trace import Recorder, trace
+
+__all__ = ["BackendWatch", "Recorder", "TraceMiddleware", "trace"]

@@ -1,0 +1,165 @@
+"""The engine's listeners: statements, BEGIN, COMMIT, ROLLBACK and savepoints, with the application's line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import greenlet
+import sqlalchemy
+from sqlalchemy import Connection, Engine, ExceptionContext, event
+
+from simulator.history import StatementFailed, StatementFinished, StatementStarted
+from simulator.lifecycle import ConnectionBegan, ConnectionEnding
+from simulator.model import Scalar
+from simulator.recorder.tape import Slot, Tape
+
+#: Frames in these places are not the application's.
+_NOT_THE_APPLICATION = (
+    *(str(Path(place).parent) for place in (str(sqlalchemy.__file__), str(greenlet.__file__), __file__)),
+    "<sqlalchemy generated",
+)
+#: Sets of parameters that are kept of one call; a thousand rows are in the database anyway.
+_KEPT = 1
+#: Longer values are cut: a prompt or a document says no more on a timeline.
+_LONGEST = 200
+
+Where = tuple[str, int, str]
+
+
+class StatementListeners:
+    """Of one engine, from `attach` to `detach`."""
+
+    def __init__(self, tape: Tape, engine: Engine, *, lines: bool) -> None:
+        self._tape = tape
+        self._engine = engine
+        self._lines = lines
+        self._listeners: tuple[tuple[str, Callable[..., Any]], ...] = (
+            ("before_cursor_execute", self._before),
+            ("after_cursor_execute", self._after),
+            ("handle_error", self._error),
+            ("begin", self._begin),
+            ("commit", self._commit),
+            ("rollback", self._rollback),
+            ("savepoint", self._savepoint),
+            ("release_savepoint", self._release),
+            ("rollback_savepoint", self._rollback_to),
+        )
+
+    def attach(self) -> None:
+        for name, listener in self._listeners:
+            event.listen(self._engine, name, listener)
+
+    def detach(self) -> None:
+        for name, listener in self._listeners:
+            event.remove(self._engine, name, listener)
+
+    def _before(
+        self, conn: Connection, _cursor: object, sql: str, parameters: Any, _context: object, executemany: bool
+    ) -> None:
+        fields = {
+            "sql": sql,
+            "parameters": parameters[:_KEPT] if executemany else (parameters,),
+            "many": len(parameters) if executemany else 1,
+            "line": application_line() if self._lines else None,
+        }
+        self._note(StatementStarted, conn, fields)
+
+    def _after(self, conn: Connection, cursor: Any, *_: object) -> None:
+        self._note(StatementFinished, conn, {"tag": _tag(cursor)})
+
+    def _error(self, context: ExceptionContext) -> None:
+        conn = context.connection
+        if conn is None or context.statement is None:
+            return
+        error = context.original_exception
+        diag = getattr(error, "diag", None)
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        fields = {
+            "sqlstate": state or "",
+            "message": getattr(diag, "message_primary", None) or " ".join(str(error).split()),
+            "detail": getattr(diag, "message_detail", None) or "",
+            "hint": getattr(diag, "message_hint", None) or "",
+        }
+        self._note(StatementFailed, conn, fields)
+
+    def _begin(self, conn: Connection) -> None:
+        self._note(ConnectionBegan, conn)
+
+    def _commit(self, conn: Connection) -> None:
+        self._note(ConnectionEnding, conn, _COMMIT)
+
+    def _rollback(self, conn: Connection) -> None:
+        self._note(ConnectionEnding, conn, _ROLLBACK)
+
+    def _savepoint(self, conn: Connection, _name: str) -> None:
+        self._note(ConnectionEnding, conn, {"command": "SAVEPOINT"})
+
+    def _release(self, conn: Connection, _name: str, _context: object) -> None:
+        self._note(ConnectionEnding, conn, {"command": "RELEASE SAVEPOINT"})
+
+    def _rollback_to(self, conn: Connection, _name: str, _context: object) -> None:
+        self._note(ConnectionEnding, conn, {"command": "ROLLBACK TO SAVEPOINT"})
+
+    def _note(self, kind: Any, conn: Connection, fields: Mapping[str, Any] | None = None) -> None:
+        # An invalidated connection has no `info`: asking would open a new one behind the application's back.
+        slot: Slot | None = None if conn.invalidated or conn.closed else conn.info.get(self._tape)
+        if slot is None:
+            self._tape.note(kind, fields or {})
+        else:
+            self._tape.note(kind, fields or {}, session=slot.session, slot=slot.number)
+
+
+_COMMIT = {"command": "COMMIT"}
+_ROLLBACK = {"command": "ROLLBACK"}
+
+
+def application_line() -> Where | None:
+    """File, line and function of the nearest frame that belongs to the application."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_NOT_THE_APPLICATION):
+            return code.co_filename, frame.f_lineno, code.co_name
+        frame = frame.f_back or _awaiting()
+    return None
+
+
+def _awaiting() -> FrameType | None:
+    """SQLAlchemy's asyncio runs its synchronous inside in a greenlet; who awaits it stands in the parent."""
+    parent = greenlet.getcurrent().parent
+    frame = parent.gr_frame if parent is not None else None
+    return frame if isinstance(frame, FrameType) else None
+
+
+def line_text(where: Where | None) -> str:
+    """`kinds.py:41 save_message`."""
+    return f"{Path(where[0]).name}:{where[1]} {where[2]}" if where else ""
+
+
+def scalars(parameters: Sequence[Any]) -> tuple[tuple[str, Scalar], ...]:
+    """(name or position, value) of the first set; what is no plain value is written as Python does."""
+    first: Any = next(iter(parameters), ())
+    if isinstance(first, Mapping):
+        pairs = [(str(name), value) for name, value in first.items()]
+    else:
+        pairs = [(str(position), value) for position, value in enumerate(first or (), start=1)]
+    return tuple((name, _scalar(value)) for name, value in islice(pairs, 40))
+
+
+def _scalar(value: object) -> Scalar:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _tag(cursor: Any) -> str:
+    """The server's command tag: `SELECT 5`; asyncio's adapter keeps the driver's cursor inside."""
+    inner = getattr(cursor, "_cursor", cursor)
+    tag = getattr(inner, "statusmessage", None)
+    return tag or f"{max(cursor.rowcount, 0)} rows"

@@ -1,0 +1,96 @@
+"""What listeners write on. A listener runs inside the application, so it only notes; events are made afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from types import MappingProxyType
+from typing import Any
+
+from simulator.event import Event
+from simulator.history import AnyEvent, History
+
+#: The request that this thread or task works for. A context variable follows `await`, gather and thread pools.
+REQUEST: ContextVar[str | None] = ContextVar("txscope_request", default=None)
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+#: (at_ns, kind, session, request, slot, fields of the kind)
+Note = tuple[int, type[Event], str | None, str | None, int | None, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Slot:
+    """A connection while it is open: what the statements sent on it are attributed to."""
+
+    number: int
+    backend: int | None
+    #: the Session whose transaction holds it
+    session: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Tape:
+    """Notes in the order in which they were taken, by any number of threads and tasks."""
+
+    #: turns what a listener kept (`parameters`, `line`) into what an event holds, by the field's name
+    finish: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    slots: dict[int, Slot] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sessions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def note(
+        self,
+        kind: type[Event],
+        fields: Mapping[str, Any] = _NOTHING,
+        *,
+        session: str | None = None,
+        slot: int | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Take a note; `append` is one step for every thread."""
+        self.notes.append((monotonic_ns(), kind, session, request or REQUEST.get(), slot, fields))
+
+    def new_session(self) -> str:
+        """`S1`, `S2` and so on."""
+        return f"S{next(self._sessions)}"
+
+    def open_slot(self, backend: int | None) -> Slot:
+        """The smallest number that no open connection has."""
+        with self._lock:
+            number = next(number for number in itertools.count(1) if number not in self.slots)
+            slot = self.slots[number] = Slot(number, backend)
+        return slot
+
+    def close_slot(self, slot: Slot) -> None:
+        """Its number may be taken again."""
+        with self._lock:
+            if self.slots.get(slot.number) is slot:
+                del self.slots[slot.number]
+
+    def backends(self) -> tuple[int, ...]:
+        """The server's processes of the connections that are open now."""
+        with self._lock:
+            return tuple(slot.backend for slot in self.slots.values() if slot.backend is not None)
+
+    def history(self) -> History:
+        """Everything noted so far. Notes of different threads are put in the order of their times."""
+        notes = sorted(self.notes, key=lambda note: note[0])
+        events = tuple(self._event(seq, note) for seq, note in enumerate(notes))
+        return History(_sessions(events), events)
+
+    def _event(self, seq: int, note: Note) -> AnyEvent:
+        at_ns, kind, session, request, slot, fields = note
+        finished = {name: self.finish[name](value) if name in self.finish else value for name, value in fields.items()}
+        event: Any = kind(seq=seq, at_ns=at_ns, session=session, request=request, slot=slot, **finished)
+        made: AnyEvent = event
+        return made
+
+
+def _sessions(events: Sequence[AnyEvent]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(event.session for event in events if event.session is not None))
