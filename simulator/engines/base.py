@@ -8,6 +8,7 @@ Nothing here waits but `Room.wait`, and that only as long as it is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -173,6 +174,13 @@ class Engine(Protocol):
 
     def create_room(self, setup: Sequence[str], sessions: int) -> Room:
         """Make a fresh schema and run the setup in it. Raises EngineBusy, EngineError (setup failed)."""
+
+    def application(self, label: str, connections: int) -> AbstractContextManager[Mapping[str, str]]:
+        """Keywords for the driver's `connect`: an application's connections, working in the room `label`'s schema.
+
+        At most `connections` may be open until the block ends; then those that are still open are ended by the
+        server. Raises EngineBusy.
+        """
 
     def rooms_open(self) -> int:
         """How many runs are going on in this process."""

@@ -33,7 +33,7 @@ LAB_ROLE = "txscope_lab"
 #: given to the server when it starts
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
-        "max_connections": "200",
+        "max_connections": "300",
         "jit": "off",
         "log_checkpoints": "off",
         "cluster_name": "txscope",

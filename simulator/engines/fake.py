@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from simulator.engines.base import (
@@ -276,6 +277,9 @@ class FakeEngine:
         self._open += 1
         self.rooms.append(FakeRoom(self._rows, self._left))
         return self.rooms[-1]
+
+    def application(self, label: str, connections: int) -> AbstractContextManager[Mapping[str, str]]:
+        raise EngineError("Applications need a real server.")
 
     def activity(self, *, everyone: bool) -> tuple[Row, ...]:
         return ()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import secrets
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from simulator.engines.base import Capabilities, ServerInfo
+from simulator.engines.budget import Budget
 from simulator.engines.inspector import Inspector
 from simulator.engines.room import PostgresRoom, TableLayouts, pgconn_of, reset_checkout
 from simulator.engines.statements import compose, execute, statement
@@ -63,8 +64,9 @@ class PostgresEngine:
     """An `Engine` on one PostgreSQL database.
 
     `conninfo` logs in as the role that schedules run as; `rooms` runs may go on at once, one more waits `patience_s`;
-    `on_close` is called once, after the last connection closed. `inspector_conninfo` logs in as a superuser, and only
-    to read the heap pages of a run's tables; without it dead row versions are not seen.
+    applications under observation hold `application_connections` at most. `on_close` is called once, after the last
+    connection closed. `inspector_conninfo` logs in as a superuser, and only to read the heap pages of a run's tables;
+    without it dead row versions are not seen.
     Raises EngineError where the server cannot be used.
     """
 
@@ -75,6 +77,7 @@ class PostgresEngine:
         *,
         rooms: int = 16,
         patience_s: float = 10.0,
+        application_connections: int = 30,
         on_close: Callable[[], None] | None = None,
         inspector_conninfo: str | None = None,
     ) -> None:
@@ -102,6 +105,7 @@ class PostgresEngine:
         self._rooms = rooms
         self._patience_s = patience_s
         self._open = 0
+        self._budget = Budget(application_connections, patience_s)
         self._counter_lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._layouts: TableLayouts = {}
@@ -139,6 +143,21 @@ class PostgresEngine:
             return self._pool.raw_connection()
         except (SQLAlchemyError, psycopg.Error) as error:
             raise EngineError(_unreachable(self._info, error)) from None
+
+    @contextmanager
+    def application(self, label: str, connections: int) -> Iterator[Mapping[str, str]]:
+        """Keywords for an application's connections in this schema; whatever is left open is ended. Raises EngineBusy.
+
+        Their `application_name` is the label with `:app`.
+        """
+        keywords = {name: str(value) for name, value in conninfo_to_dict(self._conninfo).items() if value is not None}
+        keywords["options"] = f"{keywords['options']} -c search_path={label} -c client_min_messages=notice"
+        with self._budget.take(connections + 1):
+            try:
+                yield {**keywords, "application_name": f"{label}:app"}
+            finally:
+                with suppress(psycopg.Error), self._connect() as connection:
+                    connection.execute(statement("end_application"), (f"{label}:",))
 
     def activity(self, *, everyone: bool) -> tuple[Row, ...]:
         """Rows of `sql/activity.sql`, over a connection from the pool. Raises EngineError."""

@@ -11,6 +11,9 @@ from simulator.engines.external import ExternalServer
 from simulator.engines.postgres import PostgresEngine
 from simulator.i18n import gettext as _
 
+#: Connections of applications at once on the embedded server, beside those of schedules: two of the largest runs.
+EMBEDDED_APPLICATIONS = 130
+
 
 def open_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Make the server ready for runs; closing the engine gives it back.
@@ -28,7 +31,11 @@ def _embedded(environ: Mapping[str, str]) -> Engine:
     info = ServerInfo("PostgreSQL", server.version, embedded=True, place=place, role=LAB_ROLE)
     try:
         return PostgresEngine(
-            server.lab_conninfo(), info, on_close=server.stop, inspector_conninfo=server.admin_conninfo()
+            server.lab_conninfo(),
+            info,
+            application_connections=EMBEDDED_APPLICATIONS,
+            on_close=server.stop,
+            inspector_conninfo=server.admin_conninfo(),
         )
     except BaseException:
         server.stop()
