@@ -1,0 +1,1 @@
+"""The product that the labs send requests to: the database of an AI-agent application."""

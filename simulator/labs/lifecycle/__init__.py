@@ -1,0 +1,1 @@
+"""The Session lifecycle lab: requests of an AI-agent backend, from the request to the pool and back."""
