@@ -80,7 +80,7 @@ KINDS = (
     RequestKind(
         "append_history_bulk",
         N_("Append a history, rows without objects"),
-        N_("500 rows in one INSERT of many: the Session keeps no object of them."),
+        N_("500 rows in one execute(): the Session keeps no object of them."),
         kinds.append_history_bulk,
         kinds_async.append_history_bulk,
     ),
