@@ -61,10 +61,12 @@ class StatementListeners:
     def _before(
         self, conn: Connection, _cursor: object, sql: str, parameters: Any, _context: object, executemany: bool
     ) -> None:
+        # Of many rows in one INSERT the driver gets one set of parameters, although SQLAlchemy says "many".
+        sets = parameters if executemany and isinstance(parameters, list) else (parameters,)
         fields = {
             "sql": sql,
-            "parameters": parameters[:_KEPT] if executemany else (parameters,),
-            "many": len(parameters) if executemany else 1,
+            "parameters": sets[:_KEPT],
+            "many": len(sets),
             "line": application_line() if self._lines else None,
         }
         self._note(StatementStarted, conn, fields)
