@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from simulator.engines.base import Engine
 from simulator.history import History
 from simulator.i18n import gettext as _
+from simulator.labs.backend.documents import question
 from simulator.labs.backend.setup import AGENTS, CONVERSATIONS, setup
 from simulator.labs.lifecycle.catalogue import Mix, RequestKind, deal
 from simulator.labs.lifecycle.kinds import Job
@@ -26,17 +27,6 @@ from simulator.recorder import BackendWatch, Recorder, trace
 
 MAX_REQUESTS = 50
 MAX_LLM_S = 5.0
-
-#: What users write; also what the knowledge base is asked.
-TEXTS = (
-    "How do I retry a failed tool call?",
-    "connection pool is exhausted",
-    "rate limits for embeddings",
-    "Why is my prompt cache cold?",
-    "summarise yesterday's evaluation",
-    "where does the bill come from",
-    "who is on call tonight",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +157,7 @@ def _async_job(recorder: Recorder, load: Load, number: int) -> AsyncJob:
 def _subject(number: int) -> tuple[int, int, str]:
     """Conversation, agent and text of a request; requests take turns."""
     turn = number - 1
-    return 1 + turn % CONVERSATIONS, 1 + turn % AGENTS, TEXTS[turn % len(TEXTS)]
+    return 1 + turn % CONVERSATIONS, 1 + turn % AGENTS, question(number)
 
 
 def _arrival(load: Load, number: int) -> float:
