@@ -32,3 +32,11 @@ class RunError(TxscopeError):
 
 class HistoryError(TxscopeError):
     """A stored history cannot be read: wrong format, wrong version, or damaged."""
+
+
+class SnippetError(TxscopeError):
+    """A pasted snippet cannot be read as Python; the message names the line, and `line` is it (from 1), or None."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line

@@ -1,0 +1,353 @@
+"""Mapped objects: read after the commit or the close, loaded one by one, locked and yet stale."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from simulator.i18n import N_
+from simulator.i18n import gettext as _
+from simulator.labs.snippet.code import READS, Code, Loaded, Use
+from simulator.labs.snippet.names import constant, keyword
+from simulator.labs.snippet.rule import SESSION_DOCS, Found, Rule
+from simulator.labs.snippet.tree import COMPREHENSIONS, position
+
+_EXPIRE = "https://docs.sqlalchemy.org/en/21/orm/session_api.html#sqlalchemy.orm.Session.params.expire_on_commit"
+_LOADING = "https://docs.sqlalchemy.org/en/21/orm/queryguide/relationships.html"
+
+
+def expired(code: Code, row: Loaded, read: ast.AST) -> Use | None:
+    """The commit that expired an object before it is read here, where nothing loads it again in between."""
+    if row.kind.keeps:
+        return None
+    commits = [use for use in code.uses_of(row.key, "commit") if code.tree.follows(row.at, use.call)]
+    before = [use for use in commits if use.scope is row.scope and code.tree.follows(use.call, read)]
+    return before[-1] if before and not _loaded_again(code, row, before[-1].call, read) else None
+
+
+def _loaded_again(code: Code, row: Loaded, since: ast.AST, read: ast.AST) -> bool:
+    """Whether a refresh, an expunge or a new assignment stands between."""
+    for use in code.uses_of(row.key, "refresh", "expunge", "expunge_all"):
+        names = {node.id for node in ast.walk(use.call) if isinstance(node, ast.Name)}
+        if (row.name in names or use.method == "expunge_all") and position(use.call) < position(read):
+            return True
+    for node in code.tree.own(row.scope, ast.Name):
+        if (
+            node.id == row.name
+            and isinstance(node.ctx, ast.Store)
+            and position(since) < position(node) < position(read)
+        ):
+            return True
+    return False
+
+
+def first_reads(code: Code, reads: Iterable[tuple[Loaded, ast.Attribute]]) -> Iterator[tuple[Loaded, ast.Attribute]]:
+    """The first of the reads of each object in each function."""
+    seen: set[tuple[ast.AST, str]] = set()
+    for row, read in sorted(reads, key=lambda pair: position(pair[1])):
+        if (row.scope, row.name) not in seen:
+            seen.add((row.scope, row.name))
+            yield row, read
+
+
+def outside(code: Code, row: Loaded, read: ast.AST) -> bool:
+    """Whether a Session is closed by the time of this read: past its `with`, or past its `close()`."""
+    block = code.block_of(row.key)
+    if block is not None and code.tree.scope[block] is row.scope:
+        return block not in code.tree.ancestors(read)
+    closes = [use for use in code.uses_of(row.key, "close") if use.scope is row.scope]
+    return any(code.tree.follows(use.call, read) for use in closes)
+
+
+def _commits_at_end(code: Code, row: Loaded, read: ast.AST) -> bool:
+    return any(outer not in code.tree.ancestors(read) for outer in code.begun(row.key)) and not row.kind.keeps
+
+
+def read_after_commit(code: Code) -> Iterable[Found]:
+    """`db.commit()`, then `user.id` while the Session is still open."""
+    pairs = [
+        (row, read)
+        for row in code.loaded
+        if not row.many and code.asynchronous(row.key, row.kind) is not True
+        for read in code.reads(row)
+        if not outside(code, row, read) and (expired(code, row, read) or _past_begun_block(code, row, read))
+    ]
+    for row, read in first_reads(code, pairs):
+        certain = row.kind.keeps is False
+        yield Found(read, _after_commit_sentence(row.name, read.attr, certain), certain)
+
+
+def _past_begun_block(code: Code, row: Loaded, read: ast.AST) -> bool:
+    """Past a `with db.begin():` in which the object was, the Session being open still."""
+    if row.kind.keeps or row.kind.begins:
+        return False
+    inside = [outer for outer in code.begun(row.key) if code.tree.in_body(row.at, outer.body)]
+    past = [outer for outer in inside if outer not in code.tree.ancestors(read) and outer is not code.block_of(row.key)]
+    return bool(past) and not _loaded_again(code, row, past[0].body[-1], read)
+
+
+def _after_commit_sentence(name: str, attribute: str, certain: bool) -> str:
+    if certain:
+        return _(
+            "The commit expired {name}: reading {name}.{attribute} begins a new transaction and takes a connection again."
+        ).format(name=name, attribute=attribute)
+    return _(
+        "{name}.{attribute} is read after the commit: a new transaction and a connection, unless expire_on_commit is False."
+    ).format(name=name, attribute=attribute)
+
+
+def lazy_after_close(code: Code) -> Iterable[Found]:
+    """An expired attribute or a relationship that is read when the Session is closed."""
+    pairs = [(row, read) for row in code.loaded for read in code.reads(row) if outside(code, row, read)]
+    late = [(row, read) for row, read in pairs if _late(code, row, read) is not None]
+    for row, read in first_reads(code, late):
+        certain = bool(_late(code, row, read))
+        yield Found(read, _late_sentence(row.name, read.attr, certain), certain)
+
+
+def _late(code: Code, row: Loaded, read: ast.Attribute) -> bool | None:
+    if not row.many and (expired(code, row, read) or _commits_at_end(code, row, read)):
+        return row.kind.keeps is False
+    return related(code, row, read)
+
+
+def related(code: Code, row: Loaded, read: ast.Attribute) -> bool | None:
+    """Whether this reads a relationship that nothing loaded before: True, not known (False), or no (None)."""
+    if row.eager:
+        return None
+    if read.attr in code.relationships:
+        return True if code.relationships[read.attr] else None
+    if code.relationships and row.model in code.names.classes:
+        return None
+    return False if is_iterated(code, read) or _goes_on(code, read) else None
+
+
+def is_iterated(code: Code, node: ast.AST) -> bool:
+    """Whether an attribute is gone through as a list of objects."""
+    parent = code.tree.parent[node]
+    return isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension) and parent.iter is node
+
+
+def _goes_on(code: Code, node: ast.AST) -> bool:
+    """`user.team.name`: an attribute of an attribute; not a method, which a column's value has too."""
+    parent = code.tree.parent[node]
+    above = code.tree.parent.get(parent)
+    called = isinstance(above, ast.Call) and above.func is parent
+    return isinstance(parent, ast.Attribute) and not called and parent.attr in ("name", "id", "email", "title")
+
+
+def _late_sentence(name: str, attribute: str, certain: bool) -> str:
+    if certain:
+        return _("{name}.{attribute} is not loaded, and its Session is closed: DetachedInstanceError.").format(
+            name=name, attribute=attribute
+        )
+    return _("{name}.{attribute} is read when the Session is closed: it fails unless it was loaded before.").format(
+        name=name, attribute=attribute
+    )
+
+
+def n_plus_one(code: Code) -> Iterable[Found]:
+    """A relationship read, or a SELECT sent, for each object of a result."""
+    seen: set[ast.AST] = set()
+    for loop, target, rows in _loops(code):
+        if loop in seen:
+            continue
+        for node in _lazy_reads(code, loop, target, rows):
+            seen.add(loop)
+            yield node
+            break
+    for loop, target, rows in _loops(code):
+        if loop not in seen:
+            yield from _selects(code, loop, target, rows)
+
+
+def _loops(code: Code) -> Iterator[tuple[ast.AST, str, Loaded | None]]:
+    """Every loop over something, with its name and what was loaded, where that is known."""
+    for loop in code.tree.all(ast.For, ast.AsyncFor):
+        if isinstance(loop.target, ast.Name):
+            yield loop, loop.target.id, _result(code, loop.iter)
+    for whole in code.tree.all(*COMPREHENSIONS):
+        first = whole.generators[0]
+        if isinstance(first.target, ast.Name):
+            yield whole, first.target.id, _result(code, first.iter)
+
+
+def _result(code: Code, node: ast.AST) -> Loaded | None:
+    """What a loop goes through: the name of a result, or the statement itself."""
+    if isinstance(node, ast.Name):
+        scope = code.tree.scope[node]
+        return next((row for row in code.loaded if row.name == node.id and row.scope is scope and row.many), None)
+    return (
+        next((row for use in code.uses if (row := code.result_of(use, node)) is not None), None) if _may(node) else None
+    )
+
+
+def _may(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call | ast.Await)
+
+
+def _lazy_reads(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> Iterator[Found]:
+    if rows is None or rows.eager or rows.kind.what != "session":
+        return
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == target:
+            parent = code.tree.parent[node]
+            counted = isinstance(parent, ast.Call) and code.names.last(parent.func) == "len" and parent.func is not node
+            known = related(code, rows, node)
+            if known is not None or (counted and not code.relationships):
+                yield Found(node, _lazy_sentence(f"{target}.{node.attr}", bool(known)), bool(known))
+
+
+def _lazy_sentence(name: str, certain: bool) -> str:
+    if certain:
+        return _("{name} is loaded once an object: one statement more for each.").format(name=name)
+    return _(
+        "{name} may be loaded once an object: one statement more for each, unless the relationship loads eagerly."
+    ).format(name=name)
+
+
+def _selects(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> Iterator[Found]:
+    for use in code.uses:
+        if use.method not in READS or loop not in code.tree.ancestors(use.call) or use.method == "merge":
+            continue
+        whole = code.chain(use.call)
+        nodes = [*(part for argument in use.call.args for part in code.parts(argument)), *ast.walk(whole)]
+        if not _reads_one(code, use, nodes, target):
+            continue
+        certain = rows is not None
+        yield Found(use.call, _select_sentence(target, certain), certain)
+        return
+
+
+def _reads_one(code: Code, use: Use, nodes: list[ast.AST], target: str) -> bool:
+    """Whether a statement in a loop is a SELECT for this one object, and neither a lock nor a change."""
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    steps = {code.names.last(node.func) for node in nodes if isinstance(node, ast.Call)}
+    locks = keyword(use.call, "with_for_update") is not None
+    shown = bool(steps & {"select", "query", "get", "get_one", "text"})
+    if (
+        target not in names
+        or locks
+        or steps & {"with_for_update", "in_", "commit", "insert", "update", "delete"}
+        or not shown
+    ):
+        return False
+    texts = [str(constant(node)).lstrip().lower() for node in nodes if isinstance(constant(node), str)]
+    return "text" not in steps or any(text.startswith("select") for text in texts)
+
+
+def _select_sentence(name: str, certain: bool) -> str:
+    if certain:
+        return _("One SELECT for each {name} of the result: one statement could load them all.").format(name=name)
+    return _("One SELECT for each {name}: slow if there are many, and one statement could load them all.").format(
+        name=name
+    )
+
+
+def get_then_lock(code: Code) -> Iterable[Found]:
+    """The object is loaded without a lock and then locked without `populate_existing`: it keeps its old values."""
+    for use in code.uses:
+        whole = code.chain(use.call)
+        nodes = [*ast.walk(whole), *(part for argument in use.call.args[:1] for part in code.parts(argument))]
+        if use.method not in READS or not _locks(code, use, nodes) or _populates(code, nodes):
+            continue
+        earlier = [row for row in code.loaded if _same_row(code, row, use, nodes)]
+        if earlier:
+            yield Found(
+                use.call,
+                _(
+                    "{name} is in the Session already: this locks the row and keeps the values that were read before the lock."
+                ).format(name=earlier[-1].name),
+                True,
+            )
+
+
+def _locks(code: Code, use: Use, nodes: list[ast.AST]) -> bool:
+    value = keyword(use.call, "with_for_update")
+    asked = (
+        value is not None
+        and constant(value) is not False
+        and constant(value) is not None
+        or isinstance(value, ast.Dict)
+    )
+    return asked or any(
+        isinstance(node, ast.Call) and code.names.last(node.func) == "with_for_update" for node in nodes
+    )
+
+
+def _populates(code: Code, nodes: list[ast.AST]) -> bool:
+    words = [word.arg for node in nodes if isinstance(node, ast.Call) for word in node.keywords]
+    steps = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    texts = [constant(node) for node in nodes if isinstance(node, ast.Constant)]
+    return "populate_existing" in [*words, *steps, *texts]
+
+
+def _same_row(code: Code, row: Loaded, use: Use, nodes: list[ast.AST]) -> bool:
+    """Whether an object loaded before without a lock is the one that is locked now."""
+    if row.key != use.key or row.scope is not use.scope or not code.tree.follows(row.at, use.call):
+        return False
+    before = [part for part in code.parts(row.at)]
+    if any(isinstance(node, ast.Attribute) and node.attr == "with_for_update" for node in before):
+        return False
+    if "with_for_update" in {word.arg for node in before if isinstance(node, ast.Call) for word in node.keywords}:
+        return False
+    if row.model not in {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        getattr(node, "attr", "") for node in nodes
+    }:
+        return False
+    between = code.uses_of(
+        row.key, "commit", "rollback", "expire", "expire_all", "close", "refresh", "expunge", "expunge_all"
+    )
+    if any(code.tree.follows(row.at, end.call) and code.tree.follows(end.call, use.call) for end in between):
+        return False
+    return bool(_values(before, row.model) & _values(nodes, row.model)) or f"{row.name}.id" in {
+        ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)
+    }
+
+
+def _values(nodes: list[ast.AST], model: str) -> set[str]:
+    """The names and numbers that a statement is given, without the class, the Session and the functions."""
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    owners = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called | owners}
+    numbers = {
+        repr(node.value) for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, int | str)
+    }
+    dotted = {
+        ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    return (names | (numbers - {"True", "False"}) | {name for name in dotted if not name.startswith(model)}) - {
+        model,
+        "stmt",
+        "select",
+    }
+
+
+RULES = (
+    Rule(
+        "read_after_commit",
+        N_("A commit expires every object; the next read begins a transaction that nobody ends."),
+        _EXPIRE,
+        read_after_commit,
+    ),
+    Rule(
+        "lazy_after_close",
+        N_("A closed Session loads nothing any more: what was not loaded cannot be read."),
+        SESSION_DOCS + "#closing",
+        lazy_after_close,
+    ),
+    Rule(
+        "n_plus_one",
+        N_("N objects cost N + 1 statements, each with its way to the server and back."),
+        _LOADING,
+        n_plus_one,
+    ),
+    Rule(
+        "get_then_lock",
+        N_(
+            "An object that the Session has already is not overwritten by what a later SELECT reads, not even with a lock."
+        ),
+        "https://docs.sqlalchemy.org/en/21/orm/queryguide/api.html#populate-existing",
+        get_then_lock,
+    ),
+)
