@@ -1,0 +1,14 @@
+"""All mistakes, family by family, the silent ones first in each."""
+
+from __future__ import annotations
+
+from simulator.labs.mistakes import transactions
+from simulator.labs.mistakes.entry import Mistake
+
+MISTAKES: tuple[Mistake, ...] = (*transactions.MISTAKES,)
+_BY_KEY = {mistake.key: mistake for mistake in MISTAKES}
+
+
+def find(key: str) -> Mistake:
+    """The mistake of this key. Raises KeyError."""
+    return _BY_KEY[key]

@@ -1,0 +1,336 @@
+"""What one side of a mistake runs on: the application's engine and Sessions under the recorder, clients, and gates."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.util import greenlet_spawn
+
+from simulator.errors import RunError
+from simulator.i18n import gettext as _
+from simulator.labs.mistakes.gate import DEADLINE_S, Gate
+from simulator.labs.mistakes.held import Held
+from simulator.labs.mistakes.told import Told, answered, failed
+from simulator.labs.place import Place
+from simulator.recorder import BackendWatch, Recorder, trace
+from simulator.recorder.tape import REQUEST
+
+#: Seconds between two looks at the server; what is waited for decides, not the looks.
+_PACE_S = 0.001
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND wait_event_type = 'Lock'"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What nobody gave back, counted before anything is reclaimed."""
+
+    #: checked out of the pool
+    connections: int
+    #: backends of the application that are idle in a transaction
+    transactions: int
+
+
+@dataclass(slots=True)
+class Client:
+    """What a request will be answered, unless it raises."""
+
+    name: str
+    answer: object = None
+
+
+@dataclass(slots=True)
+class Running:
+    """A client at work in a thread of its own."""
+
+    name: str
+    _thread: threading.Thread
+    _errors: list[BaseException]
+
+    def join(self) -> None:
+        """Wait for its end. Raises RunError after the deadline, and what the stage itself raised in the thread."""
+        self._thread.join(DEADLINE_S)
+        if self._thread.is_alive():
+            raise RunError(_("{name} did not come to an end in time.").format(name=self.name))
+        if self._errors:
+            raise self._errors[0]
+
+
+@dataclass(slots=True)
+class _Bar:
+    """Where a gate stands: which clients it stops, and at which statements."""
+
+    gate: Gate
+    where: str
+    client: str | None
+    sql: str
+
+    def stops(self, where: str, sql: str) -> bool:
+        return where == self.where and self.client in (None, REQUEST.get()) and self.sql in sql
+
+
+@dataclass(slots=True)
+class _Counted:
+    leaks: Leaks | None = None
+    told: list[Told] = field(default_factory=list)
+
+
+class Stage:
+    """One side's stage. `run_side` makes it and clears it; an entry's `run` uses it."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._recorder: Recorder | None = None
+        self._engine: SqlEngine | None = None
+        self._maker: sessionmaker[Session] | async_sessionmaker[AsyncSession] | None = None
+        self._held = Held()
+        self._bars: list[_Bar] = []
+        self._counted = _Counted()
+        self._changed = threading.Condition()
+        self._threads: list[Running] = []
+        self._tracing = ExitStack()
+
+    # The application: one engine, one sessionmaker.
+
+    def create_engine(self, **settings: Any) -> SqlEngine:
+        """`sqlalchemy.create_engine` with these settings, for this run's schema (psycopg2); once a run."""
+        engine = self.place.create_engine(**settings)
+        self._watch(engine, sessionmaker(engine))
+        return engine
+
+    def create_async_engine(self, **settings: Any) -> AsyncEngine:
+        """The same on psycopg 3 and asyncio; once a run. `run_async` disposes of it in its own loop."""
+        engine = self.place.create_async_engine(**settings)
+        self._watch(engine, async_sessionmaker(engine))
+        return engine
+
+    def session_maker(self, engine: SqlEngine, **settings: Any) -> sessionmaker[Session]:
+        """`sqlalchemy.orm.sessionmaker` for the engine of this run, under the recorder."""
+        maker = self._maker
+        if engine is not self._engine or not isinstance(maker, sessionmaker):
+            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+        maker.configure(**settings)
+        return maker
+
+    def async_session_maker(self, engine: AsyncEngine, **settings: Any) -> async_sessionmaker[AsyncSession]:
+        """`sqlalchemy.ext.asyncio.async_sessionmaker` for the engine of this run, under the recorder."""
+        maker = self._maker
+        if engine.sync_engine is not self._engine or not isinstance(maker, async_sessionmaker):
+            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+        maker.configure(**settings)
+        return maker
+
+    def sessions(self, **settings: Any) -> sessionmaker[Session]:
+        """The usual application: an engine with these settings, and its sessionmaker."""
+        return self.session_maker(self.create_engine(**settings))
+
+    def let_collect(self) -> None:
+        """From here on the garbage collector may take a forgotten Session.
+
+        Otherwise the stage holds on to every Session and connection that was used, so that a leak does not depend on
+        when the collector comes by.
+        """
+        self._held.let_go()
+
+    # Clients.
+
+    @contextmanager
+    def client(self, name: str, title: str = "") -> Iterator[Client]:
+        """A request of this client: set `answer`; an exception ends it, and the client is told 500."""
+        client = Client(name)
+        try:
+            with self.recorder.request(name, title=title):
+                yield client
+        except RunError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a web framework, too, answers 500 to whatever is raised)
+            self.tell(failed(name, error))
+        else:
+            self.tell(answered(name, client.answer))
+
+    def tell(self, told: Told) -> None:
+        """A client has its answer."""
+        with self._changed:
+            self._counted.told.append(told)
+            self._changed.notify_all()
+
+    def wait_told(self, count: int, outcome: str = "") -> None:
+        """Wait until `count` clients have their answers (with this outcome). Raises RunError after the deadline."""
+
+        def enough() -> bool:
+            return sum(outcome in ("", told.outcome) for told in self._counted.told) >= count
+
+        with self._changed:
+            if not self._changed.wait_for(enough, DEADLINE_S):
+                raise RunError(_("The clients were not answered in time."))
+
+    def start(self, name: str, work: Callable[..., object], *arguments: Any) -> Running:
+        """A client's request in a thread of its own: what `work` returns is its answer."""
+
+        def request() -> None:
+            with self.client(name) as client:
+                client.answer = work(*arguments)
+
+        return self.thread(name, request)
+
+    def call(self, name: str, work: Callable[..., object], *arguments: Any) -> None:
+        """The same, and wait for its end."""
+        self.start(name, work, *arguments).join()
+
+    def together(self, *requests: tuple[str, Callable[..., object], *tuple[Any, ...]]) -> None:
+        """Clients at once, `(name, work, arguments…)` each: none begins before all are there. Waits for all."""
+        line = threading.Barrier(len(requests))
+
+        def lined_up(work: Callable[..., object], arguments: tuple[Any, ...]) -> object:
+            line.wait(DEADLINE_S)
+            return work(*arguments)
+
+        running = [self.start(name, lined_up, work, arguments) for name, work, *arguments in requests]
+        for each in running:
+            each.join()
+
+    def thread(self, name: str, work: Callable[[], object]) -> Running:
+        """Other work in a thread: a server, a migration. It has the run's context; the run waits for its end."""
+        errors: list[BaseException] = []
+
+        def target() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 (join raises it where it can be told)
+                errors.append(error)
+
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(target,), name=f"txscope-mistake-{name}", daemon=True)
+        running = Running(name, thread, errors)
+        self._threads.append(running)
+        thread.start()
+        return running
+
+    def run_async(self, main: Callable[[], Awaitable[object]]) -> None:
+        """Run a coroutine in a loop and a thread of its own; leaks are counted there before the engine is disposed."""
+
+        async def all_of_it() -> None:
+            try:
+                await asyncio.wait_for(main(), DEADLINE_S)
+                self.count_leaks()
+            except TimeoutError:
+                raise RunError(_("The clients were not answered in time.")) from None
+            finally:
+                await greenlet_spawn(self._held.reclaim)
+                if self._engine is not None:
+                    await AsyncEngine(self._engine).dispose()
+
+        def loop() -> None:
+            # psycopg needs a selector, which is not what every platform has by default.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(all_of_it())
+
+        self.thread("loop", loop).join()
+
+    # Order.
+
+    def gate(self, where: str, client: str | None = None, sql: str = "") -> Gate:
+        """A shut gate for this client, or for all.
+
+        `where`: `checkout` (a connection is being taken), `before_commit`, `before_cursor_execute` and
+        `after_cursor_execute` (of a statement that has `sql` in it), or `llm` (the call of a model).
+        """
+        gate = Gate(where)
+        self._bars.append(_Bar(gate, where, client, sql))
+        return gate
+
+    def llm(self, prompt: str) -> str:
+        """The model's service, which the code on show calls: it answers at once, unless a gate stands there."""
+        with self.recorder.work("LLM", "llm"):
+            self._pass("llm")
+        return f"An answer to: {prompt}"
+
+    def wait_for_lock(self, count: int = 1) -> None:
+        """Wait until the server says that so many of the run's backends wait for a lock. Raises RunError."""
+        deadline = monotonic() + DEADLINE_S
+        pace = threading.Event()
+        with self.place.connect("look") as connection:
+            while True:
+                row = connection.execute(_WAITING, (f"{self.place.label}:%",)).fetchone()
+                if row is not None and row[0] >= count:
+                    return
+                if monotonic() > deadline:
+                    raise RunError(_("No backend came to wait for a lock in time."))
+                pace.wait(_PACE_S)
+
+    def moment(self, label: str, detail: str = "") -> None:
+        """A point of the timeline that shall be seen."""
+        self.recorder.moment(label, detail)
+
+    # What came of it; for run_side.
+
+    @property
+    def recorder(self) -> Recorder:
+        """Of the run's engine. Raises RunError before there is one."""
+        if self._recorder is None:
+            raise RunError(_("The demonstration asks for its recorder before it has an engine."))
+        return self._recorder
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """By client's name."""
+        return tuple(sorted(self._counted.told, key=lambda told: told.client))
+
+    def count_leaks(self) -> Leaks:
+        """What is checked out, and what is idle in transaction, at the first call; later calls say the same."""
+        if self._counted.leaks is None:
+            pool: Any = self._engine.pool if self._engine is not None else None
+            checked_out = pool.checkedout() if hasattr(pool, "checkedout") else len(self._held.checked_out())
+            ours = set(self.recorder.tape.backends())
+            idle = [pid for pid, state in self.place.application_backends() if "idle in transaction" in state]
+            self._counted.leaks = Leaks(checked_out, len(ours.intersection(idle)))
+        return self._counted.leaks
+
+    def finish(self) -> None:
+        """Open every gate and wait for every thread. Raises RunError, or what a thread raised."""
+        for bar in self._bars:
+            bar.gate.open()
+        for running in self._threads:
+            running.join()
+
+    def reclaim(self) -> None:
+        """Take back what leaked, and stop listening."""
+        self._tracing.close()
+        self._held.reclaim()
+
+    def _watch(self, engine: SqlEngine | AsyncEngine, maker: Any) -> None:
+        if self._engine is not None:
+            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+        sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
+        self._engine, self._maker = sync_engine, maker
+        self._recorder = self._tracing.enter_context(trace(engine, maker))
+        self._tracing.enter_context(BackendWatch(self._recorder.tape, lambda: self.place.connect("watch")))
+        session_class = maker.kw["sync_session_class"] if isinstance(maker, async_sessionmaker) else maker.class_
+        self._held.listen(sync_engine, session_class)
+        # After the recorder's own: what is stopped at a gate has been noted.
+        event.listen(sync_engine, "checkout", lambda *_: self._pass("checkout"))
+        event.listen(sync_engine, "before_cursor_execute", self._before)
+        event.listen(sync_engine, "after_cursor_execute", self._after)
+        event.listen(session_class, "before_commit", lambda _session: self._pass("before_commit"))
+
+    def _before(self, _connection: object, _cursor: object, sql: str, *_more: object) -> None:
+        self._pass("before_cursor_execute", sql)
+
+    def _after(self, _connection: object, _cursor: object, sql: str, *_more: object) -> None:
+        self._pass("after_cursor_execute", sql)
+
+    def _pass(self, where: str, sql: str = "") -> None:
+        for bar in self._bars:
+            if bar.stops(where, sql):
+                self.moment("gate", where)
+                bar.gate.stop()

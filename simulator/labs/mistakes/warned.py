@@ -1,0 +1,92 @@
+"""What SQLAlchemy warns of or logs during one run, told from what others in the process do at the same time.
+
+`warnings.catch_warnings` replaces state of the whole process and two runs would undo each other's. Here one hook stays
+for as long as any run needs it, and a context variable says whose warning it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TextIO
+
+from sqlalchemy.exc import SAWarning
+
+_HEARD: ContextVar[list[str] | None] = ContextVar("txscope_heard", default=None)
+#: Logger of what goes wrong where nobody can be told, such as a connection that cannot be reset.
+_LOGGER = "sqlalchemy.pool"
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """The list that warnings of this thread, its tasks and threads with a copy of its context come to."""
+    heard: list[str] = []
+    token = _HEARD.set(heard)
+    hook = _hook()
+    hook.put()
+    try:
+        yield heard
+    finally:
+        hook.take()
+        _HEARD.reset(token)
+
+
+class _Heard(logging.Handler):
+    """A log record goes to the run in whose context it was written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        heard = _HEARD.get()
+        if heard is not None:
+            heard.append(record.getMessage())
+
+
+class _Hook:
+    """In place while at least one run listens."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._counting = threading.Lock()
+        self._handler = _Heard(logging.WARNING)
+        self._show = warnings.showwarning
+
+    def put(self) -> None:
+        with self._counting:
+            self._users += 1
+            if self._users == 1:
+                self._show, warnings.showwarning = warnings.showwarning, self._warned
+                logging.getLogger(_LOGGER).addHandler(self._handler)
+            # Also where it was warned of before: each run shall hear it.
+            warnings.simplefilter("always", SAWarning)
+
+    def take(self) -> None:
+        with self._counting:
+            self._users -= 1
+            if self._users == 0:
+                warnings.showwarning = self._show
+                logging.getLogger(_LOGGER).removeHandler(self._handler)
+
+    def _warned(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        heard = _HEARD.get()
+        if heard is not None and issubclass(category, SAWarning | RuntimeWarning):
+            heard.append(str(message))
+        else:
+            self._show(message, category, filename, lineno, file, line)
+
+
+@lru_cache(maxsize=1)
+def _hook() -> _Hook:
+    """One a process."""
+    return _Hook()
