@@ -1,0 +1,1 @@
+"""FastAPI for real: small applications behind uvicorn on loopback, called by httpx over sockets."""

@@ -1,0 +1,144 @@
+"""Puts a recorder around an application's dependencies and endpoints, so that their code stays as one writes it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from functools import wraps
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
+
+from simulator.recorder import Recorder, TraceMiddleware
+
+#: The labels of a dependency's two halves.
+BEFORE = "before yield"
+AFTER = "after yield"
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def observed_app(recorder: Recorder) -> FastAPI:
+    """An empty application: its endpoints and background tasks go into the history."""
+    app = FastAPI(openapi_url=None)
+    app.router.route_class = _route_class(recorder)
+    return app
+
+
+def traced(app: FastAPI, recorder: Recorder) -> TraceMiddleware:
+    """What to serve instead of `app`, so that its requests go into the history.
+
+    It lies around everything: the 500 of an error that nobody handled is sent from outside of `add_middleware`'s.
+    """
+    return TraceMiddleware(app, recorder)
+
+
+def observe(app: FastAPI, recorder: Recorder, dependency: Callable[[], Any]) -> None:
+    """The code of this dependency before and after its `yield` goes into the history, too."""
+    wrap = _around_async if inspect.isasyncgenfunction(dependency) else _around
+    app.dependency_overrides[dependency] = wrap(recorder, dependency)
+
+
+def _around(recorder: Recorder, dependency: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+    @wraps(dependency)
+    def around() -> Iterator[Any]:
+        generator: Any = dependency()
+        with recorder.work(BEFORE, "dependency"):
+            value = next(generator)
+        try:
+            yield value
+        except BaseException as error:  # noqa: BLE001 (it goes where it would have gone)
+            with recorder.work(AFTER, "dependency"):
+                _stop(generator.throw, error)
+        else:
+            with recorder.work(AFTER, "dependency"):
+                next(generator, None)
+
+    return around
+
+
+def _stop(throw: Callable[[BaseException], Any], error: BaseException) -> None:
+    """A dependency that catches the error and does not raise ends here, as it would without us."""
+    try:
+        throw(error)
+    except StopIteration:
+        return
+
+
+def _around_async(recorder: Recorder, dependency: Callable[[], AsyncIterator[Any]]) -> Callable[[], AsyncIterator[Any]]:
+    @wraps(dependency)
+    async def around() -> AsyncIterator[Any]:
+        generator: Any = dependency()
+        with recorder.work(BEFORE, "dependency"):
+            value = await anext(generator)
+        try:
+            yield value
+        except BaseException as error:  # noqa: BLE001 (it goes where it would have gone)
+            with recorder.work(AFTER, "dependency"):
+                await _stop_async(generator.athrow, error)
+        else:
+            with recorder.work(AFTER, "dependency"):
+                await anext(generator, None)
+
+    return around
+
+
+async def _stop_async(throw: Callable[[BaseException], Awaitable[Any]], error: BaseException) -> None:
+    try:
+        await throw(error)
+    except StopAsyncIteration:
+        return
+
+
+def _route_class(recorder: Recorder) -> type[APIRoute]:
+    class ObservedRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
+            super().__init__(path, _endpoint(recorder, endpoint), **settings)
+
+        def get_route_handler(self) -> Handler:
+            return _with_background(recorder, super().get_route_handler())
+
+    return ObservedRoute
+
+
+def _endpoint(recorder: Recorder, endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    label = endpoint.__name__
+    if inspect.iscoroutinefunction(endpoint):
+
+        @wraps(endpoint)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            with recorder.work(label, "endpoint"):
+                return await endpoint(*args, **kwargs)
+
+        return awaited
+
+    @wraps(endpoint)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with recorder.work(label, "endpoint"):
+            return endpoint(*args, **kwargs)
+
+    return called
+
+
+def _with_background(recorder: Recorder, handler: Handler) -> Handler:
+    async def handled(request: Request) -> Response:
+        response = await handler(request)
+        if (tasks := response.background) is not None:
+            response.background = _Observed(recorder, tasks)
+        return response
+
+    return handled
+
+
+class _Observed(BackgroundTask):
+    """Background tasks, as Starlette runs them: `await tasks()`."""
+
+    def __init__(self, recorder: Recorder, tasks: BackgroundTask) -> None:
+        super().__init__(tasks)
+        self._recorder = recorder
+
+    async def __call__(self) -> None:
+        with self._recorder.work("background tasks", "background"):
+            await super().__call__()

@@ -1,0 +1,54 @@
+"""The order in which one request's parts ran: read off the events, never assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulator.history import AnyEvent, History
+from simulator.labs.requests.observed import AFTER, BEFORE
+from simulator.lifecycle import ConnectionEnding, Moment, SessionEnded, WorkStarted
+
+#: The parts, as `order` names them.
+ENTER = "before yield"
+ENDPOINT = "endpoint"
+COMMIT = "COMMIT"
+COMMIT_FAILED = "COMMIT failed"
+ROLLBACK = "ROLLBACK"
+RESPONSE = "response"
+BACKGROUND = "background tasks"
+EXIT = "after yield"
+LEFT = "client disconnected"
+
+_MOMENTS = {"response started": RESPONSE, LEFT: LEFT}
+_WORKS = {("dependency", BEFORE): ENTER, ("dependency", AFTER): EXIT}
+
+
+def order(history: History, request: str | None = None) -> tuple[str, ...]:
+    """What began after what, in the course of `request` (default: the first): `("before yield", "endpoint", …)`."""
+    name = request or next((event.request for event in history.events if event.request), None)
+    events = [event for event in history.events if event.request == name]
+    parts = (_part(event, events[place:]) for place, event in enumerate(events))
+    return tuple(part for part in parts if part)
+
+
+def _part(event: AnyEvent, later: Sequence[AnyEvent]) -> str:
+    match event:
+        case WorkStarted(category="endpoint"):
+            return ENDPOINT
+        case WorkStarted(category="background"):
+            return BACKGROUND
+        case WorkStarted(category=category, label=label):
+            return _WORKS.get((category, label), "")
+        case ConnectionEnding(command="COMMIT", session=session):
+            return COMMIT if _committed(session, later) else COMMIT_FAILED
+        case ConnectionEnding(command="ROLLBACK"):
+            return ROLLBACK
+        case Moment(label=label):
+            return _MOMENTS.get(label, "")
+    return ""
+
+
+def _committed(session: str | None, later: Sequence[AnyEvent]) -> bool:
+    """A Session whose COMMIT failed ends its transaction in another way."""
+    ends = (event.outcome for event in later if isinstance(event, SessionEnded) and event.session == session)
+    return next(ends, "") == "committed"
