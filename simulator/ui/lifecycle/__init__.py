@@ -1,0 +1,1 @@
+"""What the Sessions page is made of."""
