@@ -32,6 +32,8 @@ class Capabilities:
     deadlock_victim_certain: bool = True
     #: after this long the server has looked for a deadlock; None where the role may not set it and it is long
     deadlock_timeout_s: float | None = 0.001
+    #: `deadlock_timeout` of the sessions in milliseconds, as the server says; None where it has no such setting
+    deadlock_timeout_ms: float | None = None
     #: the server reports each finished deadlock check to the waiting session (PostgreSQL: log_lock_waits)
     reports_deadlock_check: bool = True
     can_cancel: bool = True

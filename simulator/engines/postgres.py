@@ -245,6 +245,7 @@ def _probe(conninfo: str) -> tuple[dict[str, str], Capabilities]:
         levels=tuple(Isolation),
         deadlock_victim_certain=certain,
         deadlock_timeout_s=timeout if certain else None,
+        deadlock_timeout_ms=timeout * 1000 if row else None,
         reports_deadlock_check=reports and certain,
     )
 

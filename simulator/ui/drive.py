@@ -19,6 +19,7 @@ from simulator.ui import address, drive_column, link, live, state_panel, stateme
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment, speak
 from simulator.ui.link import Pick
+from simulator.ui.manager import manager
 from simulator.ui.plain import plain
 from simulator.ui.score_view import score_view
 
@@ -81,7 +82,8 @@ def _stage(variant: Variant, view: LiveView, history: History, result: RunResult
         with left:
             statement.show(history, info.marks[step])
         with right:
-            state_panel.show(history, info.marks[step], key="drive")
+            timeout_ms = manager().engine().capabilities().deadlock_timeout_ms
+            state_panel.show(history, info.marks[step], key="drive", deadlock_timeout_ms=timeout_ms)
 
 
 def _info(variant: Variant, history: History, result: RunResult | None) -> ScoreInfo:

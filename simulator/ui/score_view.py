@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import plotly
@@ -45,12 +46,13 @@ def score_view(
     step: int,
     labels: Mapping[str, str] | None = None,
     notes: Sequence[str] | None = None,
+    holds: Mapping[int, float] = MappingProxyType({}),
 ) -> int:
     """Show a score with its transport; the step (a position in `marks`) that is shown.
 
     `step` is where the view starts. A rerun with another `step` moves it there; a rerun with the same leaves it where
     the viewer is. `labels` replaces texts of `transport_labels()`, `notes` what the transport says of each position
-    after its statement.
+    after its statement. `holds` are positions at which playing stays for at least so many milliseconds.
     """
     texts = {**transport_labels(), **(labels or {})}
     target, asked = _asked(key, step)
@@ -60,7 +62,7 @@ def score_view(
         key=key,
         data={
             "figure": figure.to_json(),
-            "marks": _mark_data(marks, axis, notes or [_note(mark, marks) for mark in marks]),
+            "marks": _mark_data(marks, axis, notes or [_note(mark, marks) for mark in marks], holds),
             "step": target,
             "asked": asked,
             "labels": texts,
@@ -123,7 +125,9 @@ def _state(key: str) -> Mapping[str, Any]:
     return at if isinstance(at, Mapping) else {}
 
 
-def _mark_data(marks: Sequence[Mark], axis: Axis, notes: Sequence[str]) -> list[dict[str, object]]:
+def _mark_data(
+    marks: Sequence[Mark], axis: Axis, notes: Sequence[str], holds: Mapping[int, float]
+) -> list[dict[str, object]]:
     """What the transport needs of each mark; `until` is where the playhead stands, on the figure's axis."""
     ends = [mark.place.ms.end for mark in marks]
     if axis is Axis.STEPS:
@@ -131,7 +135,13 @@ def _mark_data(marks: Sequence[Mark], axis: Axis, notes: Sequence[str]) -> list[
     else:
         untils = [*(mark.place.ms.start for mark in marks[1:]), max(ends, default=0.0)]
     return [
-        {"session": mark.session, "text": cut(mark.sql or mark.label, 90), "note": note, "until": until}
+        {
+            "session": mark.session,
+            "text": cut(mark.sql or mark.label, 90),
+            "note": note,
+            "until": until,
+            "hold": holds.get(mark.position, 0.0),
+        }
         for mark, note, until in zip(marks, notes, untils, strict=True)
     ]
 

@@ -9,6 +9,7 @@ from html import escape
 
 import streamlit as st
 
+from simulator.figures.countdown import countdown
 from simulator.figures.score_info import Mark
 from simulator.figures.waits import waits_dot, waits_info
 from simulator.history import History, StatementFinished, StatementStarted, StepBlocked, StepSkipped
@@ -17,7 +18,7 @@ from simulator.i18n import gettext as _
 from simulator.locks import Deadlock, wait_for_graph
 from simulator.ssi import rw_edges
 from simulator.state import PanelState, state_at
-from simulator.ui import state_locks, state_rows
+from simulator.ui import countdown_view, state_locks, state_rows
 from simulator.ui.banner import problems
 from simulator.why import reads_of, why_read
 
@@ -33,6 +34,7 @@ class _Place:
     seq: int
     state: PanelState
     key: str
+    deadlock_timeout_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,20 @@ class Tab:
 
 
 def show(
-    history: History, mark: Mark | None, *, key: str, before: tuple[Tab, ...] = (), after: tuple[Tab, ...] = ()
+    history: History,
+    mark: Mark | None,
+    *,
+    key: str,
+    before: tuple[Tab, ...] = (),
+    after: tuple[Tab, ...] = (),
+    deadlock_timeout_ms: float | None = None,
 ) -> None:
-    """The state once everything that this step brought about has been seen; without a mark, before the first step."""
+    """The state once everything that this step brought about has been seen; without a mark, before the first step.
+
+    `deadlock_timeout_ms` is what the server says of its setting, for the countdown of a deadlock.
+    """
     seq = _sent(history, mark)
-    place = _Place(history, seq, state_at(history, seq), key)
+    place = _Place(history, seq, state_at(history, seq), key, deadlock_timeout_ms)
     own = tuple(Tab(name, title, partial(draw, place)) for name, title, draw in _TABS)
     tabs = (*before, *own, *after)
     for tab, box in zip(
@@ -108,23 +119,17 @@ def _deadlock(place: _Place, deadlock: Deadlock) -> None:
     first = _("Deadlock: the server ended {victim} in {step} (40P01).").format(
         victim=deadlock.victim, step=deadlock.step
     )
-    lines = "".join(f"<p>{escape(line)}</p>" for line in _around(place, deadlock))
-    st.html(f'<div class="tx-deadlock"><p class="tx-red">{escape(first)}</p>{lines}</div>')
+    clock = countdown_view.html(countdown(place.history, deadlock), place.deadlock_timeout_ms)
+    lines = "".join(f"<p>{escape(line)}</p>" for line in _survivors(place, deadlock))
+    st.html(f'<div class="tx-deadlock"><p class="tx-red">{escape(first)}</p>{clock}{lines}</div>')
     if deadlock.detail:
         with st.expander(_("The server's report")):
             st.code(deadlock.detail, language=None, wrap_lines=True)
 
 
-def _around(place: _Place, deadlock: Deadlock) -> Iterator[str]:
-    """How long the circle stood, and who went on after the victim's rollback."""
-    events = place.history.events
-    sent = [e for e in events[: deadlock.at] if isinstance(e, StatementStarted) and e.session == deadlock.victim]
-    if sent:
-        ms = (events[deadlock.at].at_ns - sent[-1].at_ns) / 1e6
-        yield _("{victim} looked for a circle once it had waited for deadlock_timeout: {ms:.0f} ms.").format(
-            victim=deadlock.victim, ms=ms
-        )
-    for event in events[deadlock.at : place.state.seq + 1]:
+def _survivors(place: _Place, deadlock: Deadlock) -> Iterator[str]:
+    """Who went on after the victim's rollback."""
+    for event in place.history.events[deadlock.at : place.state.seq + 1]:
         if isinstance(event, StatementFinished) and event.session != deadlock.victim:
             yield _("{session} went on: {step} → {tag}").format(session=event.session, step=event.step, tag=event.tag)
 

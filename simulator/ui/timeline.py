@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from simulator.figures.score import Axis, plot_score, score_info
+from simulator.figures.score import Axis, ScoreInfo, plot_score, score_info
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.run import RunResult
-from simulator.ui import address, link, picker, runs, share, state_panel, statement, verdict
-from simulator.ui.language import fragment
+from simulator.ui import address, countdown_view, link, picker, runs, share, state_panel, statement, verdict
+from simulator.ui.language import fragment, speak
 from simulator.ui.link import LOCKS, Pick
+from simulator.ui.manager import manager
 from simulator.ui.plain import plain
 from simulator.ui.score_view import score_view
 
@@ -25,10 +27,10 @@ AXES: Mapping[Axis, str] = MappingProxyType({Axis.STEPS: N_("Steps"), Axis.TIME:
 def show(pick: Pick, result: RunResult) -> None:
     """The hero of every lab: stepping through it reruns this block alone."""
     axis = Axis(st.session_state.get("axis") or Axis.STEPS)
-    info = score_info(result.history, result.schedule, result.verdict, result.variant)
+    info, figure, holds = _drawn(result, axis)
     last = len(info.marks) - 1
     step = score_view(
-        plot_score(info, axis), info.marks, key="score", step=last if pick.step is None else min(pick.step, last)
+        figure, info.marks, key="score", step=last if pick.step is None else min(pick.step, last), holds=holds
     )
     shown = None if step == last else step
     picker.stand_at(shown)
@@ -39,7 +41,14 @@ def show(pick: Pick, result: RunResult) -> None:
     with right:
         dependencies = state_panel.Tab("reasons", N_("Dependencies"), lambda: verdict.reasons(result))
         first = pick.scenario.family not in LOCKS.families
-        state_panel.show(result.history, mark, key="run", **{"before" if first else "after": (dependencies,)})
+        timeout_ms = manager().engine().capabilities().deadlock_timeout_ms
+        state_panel.show(
+            result.history,
+            mark,
+            key="run",
+            deadlock_timeout_ms=timeout_ms,
+            **{"before" if first else "after": (dependencies,)},
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             _("Time axis"),
@@ -61,3 +70,13 @@ def show(pick: Pick, result: RunResult) -> None:
         with st.popover(_("Share"), icon="🔗"):
             share.show(pick, result)
     address.follow({} if pick.own else link.parameters(picker.current()))
+
+
+def _drawn(result: RunResult, axis: Axis) -> tuple[ScoreInfo, go.Figure, dict[int, float]]:
+    """What a step does not change: drawn once for a run, an axis and a language."""
+
+    def draw() -> tuple[ScoreInfo, go.Figure, dict[int, float]]:
+        info = score_info(result.history, result.schedule, result.verdict, result.variant)
+        return info, plot_score(info, axis), countdown_view.holds(result.history, info.marks)
+
+    return runs.kept("score", (result, axis, speak()), draw)

@@ -4,7 +4,7 @@ const views = new Set() // every score on the page
 let active = null
 
 const PLAY_MS = 1100 // a step, at speed 1
-const REPORT_MS = 300 // Python hears of a step at once, and then no more often than this
+const REPORT_MS = 100 // Python hears of a step at once, and then no more often than this
 
 class Transport {
   constructor(root) {
@@ -98,14 +98,20 @@ class Transport {
     const speed = Number(this.root.querySelector(".txs-speed").value)
     this.root.classList.add("txs-playing")
     this.root.querySelector("[data-act=play]").setAttribute("aria-label", this.data.labels.pause ?? "")
-    this.timer = setInterval(() => {
-      this.go(this.step + 1)
-      if (this.step >= this.marks.length - 1) this.pause()
-    }, PLAY_MS / speed)
+    const next = () => {
+      // What takes time to be looked at, says so.
+      const stay = Math.max(PLAY_MS / speed, this.marks[this.step].hold ?? 0)
+      this.timer = setTimeout(() => {
+        this.go(this.step + 1)
+        if (this.step >= this.marks.length - 1) this.pause()
+        else next()
+      }, stay)
+    }
+    next()
   }
 
   pause() {
-    clearInterval(this.timer)
+    clearTimeout(this.timer)
     this.timer = null
     this.root.classList.remove("txs-playing")
     this.root.querySelector("[data-act=play]").setAttribute("aria-label", this.data?.labels.play ?? "")
