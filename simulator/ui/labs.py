@@ -43,6 +43,7 @@ LABS = (
     Lab("locks", "🔒", N_("Locks"), N_("Who waits for whom, how a deadlock closes, and how it is cured.")),
     Lab("sessions", "🔌", N_("Sessions"), N_("From the request to the connection's return to the pool.")),
     Lab("mistakes", "💥", N_("Mistakes"), N_("What a shared or leaked Session really costs, beside its fix.")),
+    Lab("fastapi", "🚀", N_("FastAPI"), N_("How get_db is written, how the endpoint ends, and what is stored then.")),
 )
 
 

@@ -1,0 +1,1 @@
+"""What the FastAPI page is made of."""
