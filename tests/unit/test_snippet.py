@@ -1,7 +1,7 @@
 """The reader of pasted snippets, on snippets as people write them.
 
-`snippets/*.py.txt` hold them, each under a line `#### title`. In the faulty ones a comment marks each line that has to be
-pointed to: `#! mistake` for a certain sign, `#? mistake` for one that depends on what is not shown.
+`snippets/*.py.txt` hold them, each under a line `#### title`. In the faulty ones a comment marks each line that has to
+be pointed to: `#! mistake` for a certain sign, `#? mistake` for one that depends on what is not shown.
 """
 
 from __future__ import annotations

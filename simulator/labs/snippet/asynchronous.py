@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import Code, Loaded
-from simulator.labs.snippet.names import Key, arguments, is_generator
+from simulator.labs.snippet.kinds import Key, arguments
+from simulator.labs.snippet.names import is_generator
 from simulator.labs.snippet.objects import expired, first_reads, outside, related
 from simulator.labs.snippet.rule import ASYNC_DOCS, Found, Rule
 from simulator.labs.snippet.sharing import captured
@@ -16,9 +17,39 @@ from simulator.labs.snippet.tree import COMPREHENSIONS, DEFS, LOOPS, WITHS
 
 _TOGETHER = {"gather", "wait", "as_completed"}
 _STARTS = {"create_task", "ensure_future", "start_soon"}
-_WAITS = frozenset("execute exec scalar scalars query commit flush refresh merge get get_one bulk_save_objects".split())
+_WAITS = frozenset(
+    [
+        "execute",
+        "exec",
+        "scalar",
+        "scalars",
+        "query",
+        "commit",
+        "flush",
+        "refresh",
+        "merge",
+        "get",
+        "get_one",
+        "bulk_save_objects",
+    ]
+)
 _ELSEWHERE = frozenset(
-    "run_in_threadpool to_thread run_sync run_in_executor add_task Depends closing enter_context submit print repr isinstance type id".split()
+    [
+        "run_in_threadpool",
+        "to_thread",
+        "run_sync",
+        "run_in_executor",
+        "add_task",
+        "Depends",
+        "closing",
+        "enter_context",
+        "submit",
+        "print",
+        "repr",
+        "isinstance",
+        "type",
+        "id",
+    ]
 )
 
 
@@ -167,7 +198,8 @@ def _lazy_sentence(name: str, certain: bool) -> str:
     if certain:
         return _("{name} must be loaded here, and without await that is MissingGreenlet.").format(name=name)
     return _(
-        "{name} may have to be loaded here, and that is MissingGreenlet: unless it is loaded before, or expire_on_commit is False."
+        "{name} may have to be loaded here, and that is "
+        "MissingGreenlet: unless it is loaded before, or expire_on_commit is False."
     ).format(name=name)
 
 
@@ -177,7 +209,8 @@ def _returned_sentence(name: str, certain: bool) -> str:
             name=name
         )
     return _(
-        "The response reads {name} after the commit: a 500, although the row is stored, unless expire_on_commit is False."
+        "The response reads {name} after the commit: a 500, "
+        "although the row is stored, unless expire_on_commit is False."
     ).format(name=name)
 
 
@@ -207,7 +240,8 @@ def _blocking_sentence(name: str, certain: bool) -> str:
             name=name
         )
     return _(
-        "If {name} is a sync Session, the event loop serves nobody while it waits; if it is an AsyncSession, an await is missing."
+        "If {name} is a sync Session, the event loop serves nobody "
+        "while it waits; if it is an AsyncSession, an await is missing."
     ).format(name=name)
 
 

@@ -1,4 +1,4 @@
-"""What a snippet does with its Sessions: every call on one, every place where one is made, every object loaded by one."""
+"""What a snippet does with its Sessions: every call on one, where each is made, every object that one loads."""
 
 from __future__ import annotations
 
@@ -9,21 +9,38 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from simulator.labs.snippet.names import Binding, Key, Kind, Names, decorated, dotted, is_generator
+from simulator.labs.snippet.kinds import Binding, Key, Kind, dotted
+from simulator.labs.snippet.names import Names, decorated, is_generator
 from simulator.labs.snippet.tree import DEFS, WITHS, Def, Tree, position
 
 #: Methods that send a statement, and so need a connection.
 STATEMENTS = frozenset(
-    "execute exec scalar scalars query get get_one refresh merge flush bulk_save_objects bulk_insert_mappings"
-    " bulk_update_mappings stream stream_scalars exec_driver_sql".split()
+    [
+        "execute",
+        "exec",
+        "scalar",
+        "scalars",
+        "query",
+        "get",
+        "get_one",
+        "refresh",
+        "merge",
+        "flush",
+        "bulk_save_objects",
+        "bulk_insert_mappings",
+        "bulk_update_mappings",
+        "stream",
+        "stream_scalars",
+        "exec_driver_sql",
+    ]
 )
-READS = frozenset("execute exec scalar scalars query get get_one merge".split())
+READS = frozenset(["execute", "exec", "scalar", "scalars", "query", "get", "get_one", "merge"])
 ENDS = frozenset(("commit", "rollback", "close", "remove", "reset", "invalidate"))
-_ADDS = frozenset("add add_all delete bulk_save_objects bulk_insert_mappings bulk_update_mappings".split())
+_ADDS = frozenset(["add", "add_all", "delete", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"])
 _WRITES = re.compile(r"\s*(insert|update|delete|merge)\b", re.IGNORECASE)
-_ROUTES = frozenset("get post put delete patch head options api_route route websocket".split())
+_ROUTES = frozenset(["get", "post", "put", "delete", "patch", "head", "options", "api_route", "route", "websocket"])
 _EAGER = frozenset(
-    "selectinload joinedload subqueryload immediateload contains_eager raiseload lazyload noload".split()
+    ["selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager", "raiseload", "lazyload", "noload"]
 )
 _LAZY_IS_SAFE = (
     "selectin",
@@ -121,7 +138,7 @@ class Code:
             parent = self.tree.parent.get(parent)
         return parent if isinstance(parent, ast.Call) and parent.func is not node else None
 
-    def closers(self, key: Key) -> list[ast.AST]:
+    def closers(self, key: Key) -> list[ast.Attribute]:
         """Where this Session is ended by `close`, whether called or handed on (`stack.callback(db.close)`)."""
         parents = (self.tree.parent[node] for node in self.loads(key))
         return [
@@ -327,7 +344,7 @@ class Code:
         return scope.name if isinstance(scope, DEFS) else ""
 
 
-_ONE = frozenset("first one one_or_none scalar_one scalar_one_or_none scalar get".split())
+_ONE = frozenset(["first", "one", "one_or_none", "scalar_one", "scalar_one_or_none", "scalar", "get"])
 
 
 def _class_name(node: ast.AST) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import Code
+from simulator.labs.snippet.kinds import Key, arguments, constant, keyword, parameters
 from simulator.labs.snippet.leaking import _BROAD
-from simulator.labs.snippet.names import Key, arguments, constant, is_generator, keyword, parameters
+from simulator.labs.snippet.names import is_generator
 from simulator.labs.snippet.rule import FASTAPI_DOCS, POOL_DOCS, SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.sharing import captured
 from simulator.labs.snippet.tree import DEFS, Def, position
@@ -44,19 +45,18 @@ def _after_yield_sentence(name: str, certain: bool) -> str:
     ).format(name=name)
 
 
-def _commits(code: Code, function: Def, yielded: ast.Yield) -> list[ast.AST]:
+def _commits(code: Code, function: Def, yielded: ast.Yield) -> list[ast.expr]:
     own = [use.call for use in code.uses if use.scope is function and use.method == "commit"]
-    found: list[ast.AST] = [call for call in own if position(call) > position(yielded)]
+    found: list[ast.expr] = [call for call in own if position(call) > position(yielded)]
     key = code.names.key(yielded.value)
     blocks = code.begun(key) if key else []
-    for block in blocks:
-        if code.tree.in_body(yielded, block.body):
-            found.append(block.items[-1].context_expr)
+    around = (block for block in blocks if code.tree.in_body(yielded, block.body))
+    found.extend(block.items[-1].context_expr for block in around)
     return found
 
 
 def _is_blind_finally(code: Code, node: ast.AST) -> bool:
-    """Whether this commit is `commit_in_finally`: in a `finally`, unconditional, and after no handler that rolls back."""
+    """Whether a commit is in a `finally`, unconditional, and after no handler that rolls back."""
     block = code.tree.in_finally(node)
     if block is None or any(code.tree.in_body(outer, block.finalbody) for outer in code.tree.around(node, ast.If)):
         return False
@@ -102,7 +102,8 @@ def middleware_session(code: Code) -> Iterable[Found]:
             yield Found(
                 rows[0].value,
                 _(
-                    "A Session made in middleware does not see an HTTPException: does what ends it roll back failed requests?"
+                    "A Session made in middleware does not see an "
+                    "HTTPException: does what ends it roll back failed requests?"
                 ),
                 False,
             )
@@ -112,9 +113,9 @@ def background_session(code: Code) -> Iterable[Found]:
     """`background_tasks.add_task(f, db)`, `BackgroundTask(f, db)`, `asyncio.create_task(f(db))` that nobody awaits."""
     for call in code.tree.all(ast.Call):
         last = code.names.last(call.func)
-        if last in ("add_task", "BackgroundTask"):
-            keys = list(_request_sessions(code, call))
-        elif last in ("create_task", "ensure_future") and _is_forgotten(code, call):
+        if last in ("add_task", "BackgroundTask") or (
+            last in ("create_task", "ensure_future") and _is_forgotten(code, call)
+        ):
             keys = list(_request_sessions(code, call))
         else:
             continue
@@ -175,7 +176,7 @@ def _pool_sizes(code: Code) -> list[tuple[ast.Call, int]]:
     return found
 
 
-def _thread_limit(code: Code) -> tuple[int, list[ast.AST]]:
+def _thread_limit(code: Code) -> tuple[int, list[ast.stmt]]:
     for node in code.tree.all(ast.Assign):
         target, number = node.targets[0], constant(node.value)
         if isinstance(target, ast.Attribute) and target.attr == "total_tokens" and isinstance(number, int):
@@ -210,7 +211,8 @@ def reset_on_return(code: Code) -> Iterable[Found]:
             yield Found(
                 call,
                 _(
-                    "This SET outlives a commit and goes back to the pool: the next request gets it, unless it is set anew there."
+                    "This SET outlives a commit and goes back to the pool: "
+                    "the next request gets it, unless it is set anew there."
                 ),
                 False,
             )
@@ -263,7 +265,8 @@ def dead_connections(code: Code) -> Iterable[Found]:
             yield Found(
                 call,
                 _(
-                    "No pool_pre_ping: after a restart or a cut line, requests fail once a dead connection. Nothing else here shows it."
+                    "No pool_pre_ping: after a restart or a cut line, requests "
+                    "fail once a dead connection. Nothing else here shows it."
                 ),
                 False,
             )

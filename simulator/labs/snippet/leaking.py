@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import Code
-from simulator.labs.snippet.names import Binding, Key, is_generator
+from simulator.labs.snippet.kinds import Binding, Key
+from simulator.labs.snippet.names import is_generator
 from simulator.labs.snippet.rule import FASTAPI_DOCS, POOL_DOCS, SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.tree import DEFS, WITHS, Def
 
@@ -54,9 +55,8 @@ def _is_new(code: Code, value: ast.AST) -> bool:
 
 def _owned(code: Code, key: Key) -> bool:
     """Whether a `with` ends it: `with db:`, `with db.begin():`, `closing(db)`."""
-    for node in code.loads(key):
-        if any(isinstance(code.tree.parent[node], ast.withitem) for _once in (0,)):
-            return True
+    if any(isinstance(code.tree.parent[node], ast.withitem) for node in code.loads(key)):
+        return True
     taken = ("closing", "aclosing", "enter_context", "enter_async_context", "register")
     return bool(code.begun(key)) or any(code.names.last(call.func) in taken for _node, call in code.passed(key))
 
@@ -167,7 +167,7 @@ def _is_sure(code: Code, node: ast.AST) -> bool:
     return not called or code.tree.in_finally(node) is not None
 
 
-def _all_caught(code: Code, row: Binding, closes: list[ast.AST]) -> bool:
+def _all_caught(code: Code, row: Binding, closes: list[ast.Attribute]) -> bool:
     """Whether a broad handler closes, or swallows what was raised so that the close below is reached."""
     for node in code.tree.own(row.scope, ast.Try):
         for handler in node.handlers:

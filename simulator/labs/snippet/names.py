@@ -1,18 +1,14 @@
-"""What the names of a snippet stand for: Session, Connection, engine, factory, registry; by import, assignment or habit."""
+"""What a snippet's names stand for: Session, Connection, engine, factory, registry; by import, assignment or habit."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import replace
 
+from simulator.labs.snippet.kinds import Binding, Key, Kind, constant, dotted, keyword, parameters
 from simulator.labs.snippet.tree import DEFS, WITHS, Def, Tree, position
-
-#: Whose a name is: the scope that owns it, and the name with its dots ("db", "self.session", "request.state.db").
-Key = tuple[ast.AST, str]
-What = Literal["session", "connection", "engine", "factory", "registry"]
 
 _SESSIONS = {"Session": False, "AsyncSession": True}
 _CONNECTIONS = {"Connection": False, "AsyncConnection": True}
@@ -21,67 +17,48 @@ _FACTORIES = {"sessionmaker": None, "async_sessionmaker": True}
 _REGISTRIES = {"scoped_session": False, "async_scoped_session": True}
 _DRIVERS = {"psycopg2.connect", "psycopg.connect", "pymysql.connect", "MySQLdb.connect"}
 #: Packages with a Session or Connection that is not SQLAlchemy's.
-_FOREIGN = set(
-    "requests aiohttp httpx boto3 botocore aioboto3 flask django tensorflow onnxruntime neo4j cassandra pyspark snowflake"
-    " starlette curl_cffi requests_html requests_oauthlib authlib google github multiprocessing ipaddress paramiko ldap3"
-    " kombu redis rq pika prompt_toolkit ftrack_api nox http asyncio imaplib".split()
-)
+_FOREIGN = {
+    "requests",
+    "aiohttp",
+    "httpx",
+    "boto3",
+    "botocore",
+    "aioboto3",
+    "flask",
+    "django",
+    "tensorflow",
+    "onnxruntime",
+    "neo4j",
+    "cassandra",
+    "pyspark",
+    "snowflake",
+    "starlette",
+    "curl_cffi",
+    "requests_html",
+    "requests_oauthlib",
+    "authlib",
+    "google",
+    "github",
+    "multiprocessing",
+    "ipaddress",
+    "paramiko",
+    "ldap3",
+    "kombu",
+    "redis",
+    "rq",
+    "pika",
+    "prompt_toolkit",
+    "ftrack_api",
+    "nox",
+    "http",
+    "asyncio",
+    "imaplib",
+}
 _FACTORY_HABIT = re.compile(r"(async)?(db)?(session)(local|maker|factory)(async)?|asyncsession|localsession")
 _DEPENDENCY_HABIT = re.compile(
     r"_?(get|provide|yield)_?(async_?)?(db|session|database|sql)(_?async)?(_?session)?(_?async)?"
 )
 _CONTEXT = {"contextmanager", "asynccontextmanager"}
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What an expression is; None means that the snippet does not show it."""
-
-    what: What
-    asynchronous: bool | None = None
-    #: expire_on_commit=False
-    keeps: bool | None = None
-    #: entered by `begin()`: commits at the end of its `with`
-    begins: bool = False
-    #: comes from a scoped_session
-    registry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One place where a name comes to stand for a Session or its like."""
-
-    key: Key
-    kind: Kind
-    value: ast.AST
-    how: Literal["assigned", "with", "parameter", "loop"]
-    scope: ast.AST
-    holder: ast.AST
-
-
-def dotted(node: ast.AST | None) -> str | None:
-    """`a.b.c` of a Name or Attribute; None for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """The value of a keyword argument."""
-    return next((word.value for word in call.keywords if word.arg == name), None)
-
-
-def constant(node: ast.AST | None) -> object:
-    """The value of a literal; None for anything else."""
-    return node.value if isinstance(node, ast.Constant) else None
-
-
-def arguments(call: ast.Call) -> list[ast.expr]:
-    """All values that are passed, by place or by keyword, without their stars."""
-    values = [*call.args, *(word.value for word in call.keywords)]
-    return [value.value if isinstance(value, ast.Starred) else value for value in values]
 
 
 class Names:
@@ -123,7 +100,7 @@ class Names:
         name = dotted(node)
         if node is None or name is None:
             return None
-        if name.startswith("self.") or name.startswith("cls."):
+        if name.startswith(("self.", "cls.")):
             owner = self.tree.enclosing_class(node)
             key = (owner or self.tree.module, "self." + name.partition(".")[2])
         else:
@@ -222,7 +199,7 @@ class Names:
 
     def ours(self, name: str) -> bool:
         """Whether a canonical name may be SQLAlchemy's: imported from it or an own module, or not imported at all."""
-        root, dot, rest = name.partition(".")
+        root, dot, _rest = name.partition(".")
         if root in ("sqlalchemy", "sqlmodel"):
             return True
         if root in _FOREIGN or (not dot and root in self.classes):
@@ -344,15 +321,6 @@ class Names:
         if not values:
             values = [node.value for node in self.tree.own(function, ast.Return)]
         return next((kind for kind in map(self.kind, values) if kind and kind.what in ("session", "connection")), None)
-
-
-def parameters(function: Def) -> Iterable[tuple[ast.arg, ast.expr | None]]:
-    """Each parameter with its default."""
-    given = function.args
-    placed = [*given.posonlyargs, *given.args]
-    missing: list[ast.expr | None] = [None] * (len(placed) - len(given.defaults))
-    yield from zip(placed, [*missing, *given.defaults], strict=True)
-    yield from zip(given.kwonlyargs, given.kw_defaults, strict=True)
 
 
 def is_generator(tree: Tree, function: Def) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import READS, Code, Loaded, Use
-from simulator.labs.snippet.names import constant, keyword
+from simulator.labs.snippet.kinds import constant, keyword
 from simulator.labs.snippet.rule import SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.tree import COMPREHENSIONS, position
 
@@ -89,10 +89,12 @@ def _past_begun_block(code: Code, row: Loaded, read: ast.AST) -> bool:
 def _after_commit_sentence(name: str, attribute: str, certain: bool) -> str:
     if certain:
         return _(
-            "The commit expired {name}: reading {name}.{attribute} begins a new transaction and takes a connection again."
+            "The commit expired {name}: reading {name}.{attribute} begins "
+            "a new transaction and takes a connection again."
         ).format(name=name, attribute=attribute)
     return _(
-        "{name}.{attribute} is read after the commit: a new transaction and a connection, unless expire_on_commit is False."
+        "{name}.{attribute} is read after the commit: a new "
+        "transaction and a connection, unless expire_on_commit is False."
     ).format(name=name, attribute=attribute)
 
 
@@ -192,10 +194,16 @@ def _lazy_reads(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> 
     for node in ast.walk(loop):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == target:
             parent = code.tree.parent[node]
-            counted = isinstance(parent, ast.Call) and code.names.last(parent.func) == "len" and parent.func is not node
+            counted = _counts(code, parent, node)
             known = related(code, rows, node)
             if known is not None or (counted and not code.relationships):
                 yield Found(node, _lazy_sentence(f"{target}.{node.attr}", bool(known)), bool(known))
+
+
+def _counts(code: Code, parent: ast.AST, node: ast.Attribute) -> bool:
+    """`len(user.orders)`: named like several things; `len(user.name)` is a column's length."""
+    plural = node.attr.endswith("s") and not node.attr.endswith(("ss", "us"))
+    return plural and isinstance(parent, ast.Call) and parent.func is not node and code.names.last(parent.func) == "len"
 
 
 def _lazy_sentence(name: str, certain: bool) -> str:
@@ -244,85 +252,6 @@ def _select_sentence(name: str, certain: bool) -> str:
     )
 
 
-def get_then_lock(code: Code) -> Iterable[Found]:
-    """The object is loaded without a lock and then locked without `populate_existing`: it keeps its old values."""
-    for use in code.uses:
-        whole = code.chain(use.call)
-        nodes = [*ast.walk(whole), *(part for argument in use.call.args[:1] for part in code.parts(argument))]
-        if use.method not in READS or not _locks(code, use, nodes) or _populates(code, nodes):
-            continue
-        earlier = [row for row in code.loaded if _same_row(code, row, use, nodes)]
-        if earlier:
-            yield Found(
-                use.call,
-                _(
-                    "{name} is in the Session already: this locks the row and keeps the values that were read before the lock."
-                ).format(name=earlier[-1].name),
-                True,
-            )
-
-
-def _locks(code: Code, use: Use, nodes: list[ast.AST]) -> bool:
-    value = keyword(use.call, "with_for_update")
-    asked = (
-        value is not None
-        and constant(value) is not False
-        and constant(value) is not None
-        or isinstance(value, ast.Dict)
-    )
-    return asked or any(
-        isinstance(node, ast.Call) and code.names.last(node.func) == "with_for_update" for node in nodes
-    )
-
-
-def _populates(code: Code, nodes: list[ast.AST]) -> bool:
-    words = [word.arg for node in nodes if isinstance(node, ast.Call) for word in node.keywords]
-    steps = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
-    texts = [constant(node) for node in nodes if isinstance(node, ast.Constant)]
-    return "populate_existing" in [*words, *steps, *texts]
-
-
-def _same_row(code: Code, row: Loaded, use: Use, nodes: list[ast.AST]) -> bool:
-    """Whether an object loaded before without a lock is the one that is locked now."""
-    if row.key != use.key or row.scope is not use.scope or not code.tree.follows(row.at, use.call):
-        return False
-    before = [part for part in code.parts(row.at)]
-    if any(isinstance(node, ast.Attribute) and node.attr == "with_for_update" for node in before):
-        return False
-    if "with_for_update" in {word.arg for node in before if isinstance(node, ast.Call) for word in node.keywords}:
-        return False
-    if row.model not in {node.id for node in nodes if isinstance(node, ast.Name)} | {
-        getattr(node, "attr", "") for node in nodes
-    }:
-        return False
-    between = code.uses_of(
-        row.key, "commit", "rollback", "expire", "expire_all", "close", "refresh", "expunge", "expunge_all"
-    )
-    if any(code.tree.follows(row.at, end.call) and code.tree.follows(end.call, use.call) for end in between):
-        return False
-    return bool(_values(before, row.model) & _values(nodes, row.model)) or f"{row.name}.id" in {
-        ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)
-    }
-
-
-def _values(nodes: list[ast.AST], model: str) -> set[str]:
-    """The names and numbers that a statement is given, without the class, the Session and the functions."""
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    owners = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
-    names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called | owners}
-    numbers = {
-        repr(node.value) for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, int | str)
-    }
-    dotted = {
-        ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
-    return (names | (numbers - {"True", "False"}) | {name for name in dotted if not name.startswith(model)}) - {
-        model,
-        "stmt",
-        "select",
-    }
-
-
 RULES = (
     Rule(
         "read_after_commit",
@@ -341,13 +270,5 @@ RULES = (
         N_("N objects cost N + 1 statements, each with its way to the server and back."),
         _LOADING,
         n_plus_one,
-    ),
-    Rule(
-        "get_then_lock",
-        N_(
-            "An object that the Session has already is not overwritten by what a later SELECT reads, not even with a lock."
-        ),
-        "https://docs.sqlalchemy.org/en/21/orm/queryguide/api.html#populate-existing",
-        get_then_lock,
     ),
 )

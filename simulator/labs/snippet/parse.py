@@ -35,15 +35,14 @@ def parse(source: str) -> Parsed:
     """
     text = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     _refuse_early(text)
-    problem: SyntaxError | None = None
+    problem = SyntaxError("")
     for lines, extra in _readings(text.split("\n")):
         try:
             module = _tree("\n".join(lines) + "\n")
         except SyntaxError as error:
-            problem = problem or error
+            problem = problem if problem.msg else error
         else:
             return Parsed(module, tuple(lines), extra, _indents(text.split("\n"), lines[extra:]))
-    assert problem is not None
     raise SnippetError(_plain(problem, text), problem.lineno)
 
 

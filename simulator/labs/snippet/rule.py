@@ -44,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: the mistake it points to, why that is one (to be translated where it is shown), and where that is written."""
+    """One row: the mistake it points to, why it is one (translated where it is shown), and where that is written."""
 
     mistake: str
     why: str

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import Code
-from simulator.labs.snippet.names import Key, Kind, constant, decorated, is_generator, keyword, parameters
+from simulator.labs.snippet.kinds import Key, Kind, constant, keyword, parameters
+from simulator.labs.snippet.names import decorated, is_generator
 from simulator.labs.snippet.rule import POOL_DOCS, SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.tree import COMPREHENSIONS, DEFS, LOOPS, Def
 
 _CACHES = {"lru_cache", "cache", "cached", "singleton", "cache_resource"}
 _THREADS = {"Thread": "target", "Timer": "function"}
 _WARNS = N_(
-    "A Session is for one task at a time: two requests that use it at once commit, roll back and read each other's work."
+    "A Session is for one task at a time: two requests that "
+    "use it at once commit, roll back and read each other's work."
 )
 
 
@@ -33,7 +35,8 @@ def global_session(code: Code) -> Iterable[Found]:
                 yield Found(
                     default,
                     _(
-                        "The default of {name} is made once, when the function is defined: all calls share this Session."
+                        "The default of {name} is made once, when "
+                        "the function is defined: all calls share this Session."
                     ).format(name=parameter.arg),
                     True,
                 )
@@ -243,7 +246,8 @@ RULES = (
     Rule(
         "scoped_session",
         N_(
-            "A scoped_session keeps one Session a thread until remove(): the next request goes on with the last one's work."
+            "A scoped_session keeps one Session a thread until remove(): "
+            "the next request goes on with the last one's work."
         ),
         "https://docs.sqlalchemy.org/en/21/orm/contextual.html",
         scoped_session,

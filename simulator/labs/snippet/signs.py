@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simulator.errors import SnippetError
 from simulator.i18n import gettext as _
-from simulator.labs.snippet import asynchronous, fastapi, leaking, objects, sharing, transactions
+from simulator.labs.snippet import asynchronous, fastapi, holding, leaking, locking, objects, sharing, transactions
 from simulator.labs.snippet.code import Code
 from simulator.labs.snippet.parse import Parsed, parse
 from simulator.labs.snippet.rule import Found, Rule, Sign
@@ -18,7 +18,9 @@ RULES: tuple[Rule, ...] = (
     *sharing.RULES,
     *leaking.RULES,
     *transactions.RULES,
+    *holding.RULES,
     *objects.RULES,
+    *locking.RULES,
     *asynchronous.RULES,
     *fastapi.RULES,
 )

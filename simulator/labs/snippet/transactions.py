@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import ENDS, STATEMENTS, Code, Use
-from simulator.labs.snippet.names import Binding, Key, arguments, constant, decorated, is_generator, keyword, parameters
+from simulator.labs.snippet.kinds import Binding, Key, constant, parameters
+from simulator.labs.snippet.names import decorated, is_generator
 from simulator.labs.snippet.rule import SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.tree import DEFS, LOOPS, WITHS, Def
 
-_DB_ERRORS = set(
-    "SQLAlchemyError DBAPIError IntegrityError OperationalError ProgrammingError DataError DatabaseError StatementError"
-    " InternalError UniqueViolation SerializationFailure DeadlockDetected StaleDataError Exception BaseException".split()
-)
-_RETRIES = {"retry", "on_exception", "retry_on_exception", "retrying", "with_retry", "retry_on_deadlock"}
-_CLIENTS = {"requests", "httpx", "openai", "anthropic", "litellm", "ollama", "cohere", "replicate", "urllib3", "groq"}
-_API = re.compile(
-    r"(chat\.)?completions\.(create|parse)|messages\.(create|stream)|responses\.create|embeddings\.create|generate_content(_async)?"
-)
-_MODEL = re.compile(r"_?(llm|chat_?model|agent|chain|chatbot|gpt|claude)(_client|_chain)?")
-_ASKS = re.compile(
-    r"(call|ask|query|invoke|run|prompt)_(the_)?(llm|model|agent|gpt|claude|openai)|llm|(llm|agent)_(call|reply|answer)"
-)
-_FILTERS = {"where", "filter", "filter_by"}
-_CALLS = {
-    "invoke",
-    "ainvoke",
-    "run",
-    "arun",
-    "generate",
-    "agenerate",
-    "chat",
-    "complete",
-    "acomplete",
-    "predict",
-    "stream",
-    "astream",
+_DB_ERRORS = {
+    "SQLAlchemyError",
+    "DBAPIError",
+    "IntegrityError",
+    "OperationalError",
+    "ProgrammingError",
+    "DataError",
+    "DatabaseError",
+    "StatementError",
+    "InternalError",
+    "UniqueViolation",
+    "SerializationFailure",
+    "DeadlockDetected",
+    "StaleDataError",
+    "Exception",
+    "BaseException",
 }
+_RETRIES = {"retry", "on_exception", "retry_on_exception", "retrying", "with_retry", "retry_on_deadlock"}
 
 
 def no_commit(code: Code) -> Iterable[Found]:
@@ -207,7 +197,8 @@ def _batch_sentence(rolls: bool) -> str:
     if rolls:
         return _("This rollback takes the good rows before it away too: one bad row needs a savepoint (begin_nested).")
     return _(
-        "After one bad row the transaction is aborted, and all other rows are lost: it needs a savepoint (begin_nested)."
+        "After one bad row the transaction is aborted, and "
+        "all other rows are lost: it needs a savepoint (begin_nested)."
     )
 
 
@@ -253,152 +244,11 @@ def _retrying_decorator(code: Code) -> Iterator[Found]:
             yield Found(
                 function,
                 _(
-                    "{name}() is tried again with the Session that it is given: the same transaction, unless its caller rolls back."
+                    "{name}() is tried again with the Session that it "
+                    "is given: the same transaction, unless its caller rolls back."
                 ).format(name=function.name),
                 False,
             )
-
-
-def deadlock_order(code: Code) -> Iterable[Found]:
-    """Two rows locked one after the other, in an order that the arguments decide."""
-    for function in code.tree.functions():
-        if code.is_test(function) or _is_ordered(code, function):
-            continue
-        names = {arg.arg for arg, _default in parameters(function)}
-        locks = [(use, _lock_of(code, use)) for use in code.uses if use.scope is function]
-        taken = [(use, found[0], found[1] & names) for use, found in locks if found is not None]
-        for (first, model, rows), (second, other, others) in zip(taken, taken[1:], strict=False):
-            if model == other and rows and others and rows != others and not rows & others and code.tree.follows(first.call, second.call):
-                yield Found(second.call, _deadlock_sentence(", ".join(sorted(rows | others))), False)
-                break
-        yield from _locked_in_loop(code, function, names)
-
-
-def _deadlock_sentence(names: str) -> str:
-    return _(
-        "Which row is locked first depends on the arguments ({names}): a deadlock if another call has them the other way."
-    ).format(names=names)
-
-
-def _is_ordered(code: Code, function: Def) -> bool:
-    calls = {code.names.last(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-    compares = (node for node in ast.walk(function) if isinstance(node, ast.If | ast.IfExp))
-    return bool(calls & {"sorted", "min", "max", "sort", "order_by"}) or any(
-        isinstance(part, ast.Lt | ast.Gt | ast.LtE | ast.GtE) and isinstance(node.body, list) and _swaps(node)
-        for node in compares
-        for part in ast.walk(node.test)
-    )
-
-
-def _swaps(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Tuple) for part in ast.walk(node))
-
-
-def _lock_of(code: Code, use: Use) -> tuple[str, set[str]] | None:
-    """The table, and the names in the key, of a statement that locks rows."""
-    nodes = [*(part for argument in use.call.args[:1] for part in code.parts(argument)), *ast.walk(code.chain(use.call))]
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    if keyword(use.call, "with_for_update") is not None and len(use.call.args) > 1:
-        return ast.dump(use.call.args[0]), _names_in(use.call.args[1:])
-    keys = _names_in(value for call in calls if code.names.last(call.func) in _FILTERS for value in arguments(call))
-    if any(code.names.last(call.func) == "with_for_update" for call in calls):
-        return _model_of(code, calls), keys
-    changed = next((call for call in calls if code.names.last(call.func) == "update" and call.args), None)
-    if changed is not None and use.method == "execute":
-        return ast.dump(changed.args[0]), keys
-    return _text_lock(code, use)
-
-
-def _text_lock(code: Code, use: Use) -> tuple[str, set[str]] | None:
-    """The same of plain SQL: what is before its WHERE, and the values of the parameters after it."""
-    text = next((str(node.value) for node in code.texts(use)), "")
-    head, _where, condition = re.sub(r"\s+", " ", text).lower().partition(" where ")
-    if not re.match(r"\s*update\b|.*\bfor update\b", f"{head} {condition}"):
-        return None
-    wanted = set(re.findall(r"[:(](\w+)", condition))
-    given = [value for value in use.call.args[1:] if isinstance(value, ast.Dict)]
-    pairs = [pair for value in given for pair in zip(value.keys, value.values, strict=True)]
-    return head.partition(" set ")[0], _names_in(value for key, value in pairs if constant(key) in wanted)
-
-
-def _names_in(values: Iterable[ast.AST]) -> set[str]:
-    return {node.id for value in values for node in ast.walk(value) if isinstance(node, ast.Name)}
-
-
-def _model_of(code: Code, calls: list[ast.Call]) -> str:
-    found = next((call for call in calls if code.names.last(call.func) in ("select", "query") and call.args), None)
-    return ast.dump(found.args[0]) if found else ""
-
-
-def _locked_in_loop(code: Code, function: Def, names: set[str]) -> Iterator[Found]:
-    for loop in code.tree.own(function, ast.For):
-        given = isinstance(loop.iter, ast.Name) and loop.iter.id in names and isinstance(loop.target, ast.Name)
-        inside = [use for use in code.uses if use.scope is function and code.tree.in_body(use.call, loop.body)]
-        for use in inside if given else ():
-            found = _lock_of(code, use)
-            if found and getattr(loop.target, "id", "") in found[1] and not _is_committed_in(code, use, loop):
-                yield Found(use.call, _deadlock_sentence(getattr(loop.iter, "id", "")), False)
-                break
-
-
-def _is_committed_in(code: Code, use: Use, loop: ast.For) -> bool:
-    ends = code.uses_of(use.key, "commit", "rollback")
-    made = [row.value for row in code.bindings_of(use.key)]
-    return any(code.tree.in_body(node, loop.body) for node in [*(end.call for end in ends), *made])
-
-
-def llm_inside(code: Code) -> Iterable[Found]:
-    """A slow call to a model or another service between a statement and the end of its transaction."""
-    for call in code.tree.all(ast.Call):
-        certain = _is_slow(code, call)
-        function = code.tree.function(call)
-        if certain is None or function is None or code.is_test(function):
-            continue
-        key = _held(code, call)
-        if key is not None:
-            yield Found(call, _slow_sentence(key[1], certain), certain)
-
-
-def _slow_sentence(name: str, certain: bool) -> str:
-    if certain:
-        return _("{name} holds its connection and its transaction while this answer is waited for.").format(name=name)
-    return _("{name} holds its connection and its transaction meanwhile: a mistake if this call is slow.").format(
-        name=name
-    )
-
-
-def _is_slow(code: Code, call: ast.Call) -> bool | None:
-    """True: a known client; False: named like one; None: neither."""
-    name = code.names.canonical(call.func)
-    root, _dot, rest = name.partition(".")
-    if root in _CLIENTS and rest and not rest.rpartition(".")[2][:1].isupper():
-        return True
-    if name and _API.search(name):
-        return True
-    last = name.rpartition(".")[2]
-    owner = name.rpartition(".")[0].rpartition(".")[2]
-    if _ASKS.fullmatch(last) or (last in _CALLS and _MODEL.fullmatch(owner)):
-        return False
-    return None
-
-
-def _held(code: Code, call: ast.Call) -> Key | None:
-    """The Session that has sent a statement before this call and not ended its transaction since."""
-    scope = code.tree.scope[call]
-    holding: dict[Key, Use] = {}
-    for use in code.uses:
-        if use.scope is not scope or not code.tree.follows(use.call, call):
-            continue
-        if use.method in ENDS:
-            holding.pop(use.key, None)
-        elif use.method in STATEMENTS:
-            holding[use.key] = use
-    for key, use in holding.items():
-        block = code.block_of(key)
-        ended = [outer for outer in code.tree.around(use.call, *WITHS) if outer is block or outer in code.begun(key)]
-        if all(outer in code.tree.ancestors(call) for outer in ended):
-            return key
-    return None
 
 
 RULES = (
@@ -425,17 +275,5 @@ RULES = (
         N_("What failed is the transaction and not the statement: it must begin anew."),
         "https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html",
         retry_inside,
-    ),
-    Rule(
-        "deadlock_order",
-        N_("Two transactions that lock the same rows in opposite order wait for each other; one is aborted."),
-        "https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-DEADLOCKS",
-        deadlock_order,
-    ),
-    Rule(
-        "llm_inside",
-        N_("A connection is held for seconds: a few such requests empty the pool for all others."),
-        SESSION_DOCS + "#when-do-i-construct-a-session-when-do-i-commit-it-and-when-do-i-close-it",
-        llm_inside,
     ),
 )

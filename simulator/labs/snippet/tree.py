@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -17,6 +17,7 @@ _LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 N = TypeVar("N", bound=ast.AST)
+M = TypeVar("M", bound=ast.AST)
 
 
 class Tree:
@@ -49,15 +50,30 @@ class Tree:
             return self.scope[node]
         return node
 
-    def all(self, *kinds: type[N]) -> Iterator[N]:
+    @overload
+    def all(self, first: type[N], /) -> Iterator[N]: ...
+
+    @overload
+    def all(self, first: type[N], second: type[M], /) -> Iterator[N | M]: ...
+
+    @overload
+    def all(self, first: type[ast.AST], second: type[ast.AST], /, *more: type[ast.AST]) -> Iterator[Any]: ...
+
+    def all(self, *kinds: type[ast.AST]) -> Iterator[Any]:
         """Every node of these kinds, in the order of the text within a kind."""
         for kind in kinds:
-            yield from self._nodes[kind]  # type: ignore[misc]
+            yield from self._nodes[kind]
 
-    def own(self, scope: ast.AST, *kinds: type[N]) -> Iterator[N]:
+    @overload
+    def own(self, scope: ast.AST, first: type[N], /) -> Iterator[N]: ...
+
+    @overload
+    def own(self, scope: ast.AST, first: type[N], second: type[M], /) -> Iterator[N | M]: ...
+
+    def own(self, scope: ast.AST, *kinds: type[ast.AST]) -> Iterator[Any]:
         """The nodes of these kinds that run in this scope itself, not in a function or class inside it."""
         for kind in kinds:
-            yield from self._own[scope, kind]  # type: ignore[misc]
+            yield from self._own.get((scope, kind), ())
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes around this one, the nearest first."""
@@ -65,7 +81,18 @@ class Tree:
             node = self.parent[node]
             yield node
 
-    def around(self, node: ast.AST, *kinds: type[N]) -> Iterator[N]:
+    @overload
+    def around(self, node: ast.AST, first: type[N], /) -> Iterator[N]: ...
+
+    @overload
+    def around(self, node: ast.AST, first: type[N], second: type[M], /) -> Iterator[N | M]: ...
+
+    @overload
+    def around(
+        self, node: ast.AST, first: type[ast.AST], second: type[ast.AST], /, *more: type[ast.AST]
+    ) -> Iterator[Any]: ...
+
+    def around(self, node: ast.AST, *kinds: type[ast.AST]) -> Iterator[Any]:
         """The nodes of these kinds around this one, within the function that it runs in."""
         for outer in self.ancestors(node):
             if isinstance(outer, _SCOPES):
@@ -109,7 +136,7 @@ class Tree:
         return (outer for outer in self.around(node, ast.Try) if self.in_body(node, outer.body))
 
     def follows(self, first: ast.AST, then: ast.AST) -> bool:
-        """Whether `then` stands later and can run after `first` in one pass: not in another branch, not past a return."""
+        """Whether `then` stands later and can run after `first` in one pass: no other branch, no return between."""
         if position(first) >= position(then):
             return False
         above = [then, *self.ancestors(then)]
