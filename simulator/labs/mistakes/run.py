@@ -66,8 +66,10 @@ class PairResult:
 
     @property
     def silent(self) -> bool:
-        """As it was observed: no client was told an error, and yet the two sides differ."""
+        """As it was observed: no client was told an error, or each the same as by the fix, and yet the sides differ."""
         wrong, right = self.mistake, self.fixed
+        if [it.status for it in wrong.told] == [it.status for it in right.told] and wrong.stored != right.stored:
+            return True
         answers = ([(it.client, it.answer) for it in side.told] for side in (wrong, right))
         return wrong.refused == 0 and (wrong.stored != right.stored or next(answers) != next(answers))
 

@@ -93,7 +93,7 @@ def _run(place: Place, written: Dependency, end: Ending, is_async: bool) -> Cell
         db = make(opened.session_local)
         departure = opened.departure
         build(opened.app, db, (departure.llm_async if is_async else departure.llm)(opened.recorder))
-        observe(opened.app, opened.recorder, db.dependency)
+        observe(opened.app, opened.recorder)
         leave_at = departure.reached if end.leaves else None
         (answer,) = call(opened.served.url, [Call(REQUEST, query={"content": content})], leave_at=leave_at)
         opened.served.settle()

@@ -8,8 +8,10 @@ from functools import wraps
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.background import BackgroundTask
+from starlette.routing import BaseRoute
 
 from simulator.recorder import Recorder, TraceMiddleware
 
@@ -35,16 +37,23 @@ def traced(app: FastAPI, recorder: Recorder) -> TraceMiddleware:
     return TraceMiddleware(app, recorder)
 
 
-def observe(app: FastAPI, recorder: Recorder, dependency: Callable[[], Any]) -> None:
-    """The code of this dependency before and after its `yield` goes into the history, too."""
-    wrap = _around_async if inspect.isasyncgenfunction(dependency) else _around
-    app.dependency_overrides[dependency] = wrap(recorder, dependency)
+def observe(app: FastAPI, recorder: Recorder) -> None:
+    """The code before and after the `yield` of each dependency of `app` goes into the history, too."""
+    for dependency in {each.call: None for route in app.routes for each in _dependencies(route)}:
+        if inspect.isasyncgenfunction(dependency):
+            app.dependency_overrides[dependency] = _around_async(recorder, dependency)
+        elif inspect.isgeneratorfunction(dependency):
+            app.dependency_overrides[dependency] = _around(recorder, dependency)
 
 
-def _around(recorder: Recorder, dependency: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+def _dependencies(route: BaseRoute) -> list[Dependant]:
+    return route.dependant.dependencies if isinstance(route, APIRoute) else []
+
+
+def _around(recorder: Recorder, dependency: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     @wraps(dependency)
-    def around() -> Iterator[Any]:
-        generator: Any = dependency()
+    def around(**values: Any) -> Iterator[Any]:
+        generator: Any = dependency(**values)
         with recorder.work(BEFORE, "dependency"):
             value = next(generator)
         try:
@@ -67,10 +76,12 @@ def _stop(throw: Callable[[BaseException], Any], error: BaseException) -> None:
         return
 
 
-def _around_async(recorder: Recorder, dependency: Callable[[], AsyncIterator[Any]]) -> Callable[[], AsyncIterator[Any]]:
+def _around_async(
+    recorder: Recorder, dependency: Callable[..., AsyncIterator[Any]]
+) -> Callable[..., AsyncIterator[Any]]:
     @wraps(dependency)
-    async def around() -> AsyncIterator[Any]:
-        generator: Any = dependency()
+    async def around(**values: Any) -> AsyncIterator[Any]:
+        generator: Any = dependency(**values)
         with recorder.work(BEFORE, "dependency"):
             value = await anext(generator)
         try:

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -32,7 +33,7 @@ PATIENCE_S = 10.0
 
 
 class Served:
-    """A running server. `serve` makes it."""
+    """A running server; its requests have a copy of the context in which `serve` made it."""
 
     def __init__(self, app: Any, on_left: Callable[[str], None]) -> None:
         #: what uvicorn logged as errors, `IntegrityError: …`, in order
@@ -54,7 +55,9 @@ class Served:
         )
         self._server = _Server(config)
         self._workers: tuple[threading.Thread, ...] = ()
-        self._thread = threading.Thread(target=self._serve, name="txscope-uvicorn", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._serve,), name="txscope-uvicorn", daemon=True
+        )
 
     def start(self) -> None:
         """Returns when uvicorn accepts connections. Raises RunError."""
