@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from simulator.labs.mistakes import transactions
+from simulator.labs.mistakes import contention, global_session, http, sharing, transactions
 from simulator.labs.mistakes.entry import Mistake
 
-MISTAKES: tuple[Mistake, ...] = (*transactions.MISTAKES,)
+MISTAKES: tuple[Mistake, ...] = (
+    *sharing.MISTAKES,
+    *global_session.MISTAKES,
+    *transactions.MISTAKES,
+    *contention.MISTAKES,
+    *http.MISTAKES,
+)
 _BY_KEY = {mistake.key: mistake for mistake in MISTAKES}
 
 

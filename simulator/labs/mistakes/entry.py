@@ -73,7 +73,7 @@ class Side:
 
     #: the application's functions, in the order in which they are read
     code: tuple[Callable[..., Any], ...]
-    #: the whole line of `code` that makes the difference, without its indentation; it stands there once
+    #: the whole line of `code` that makes the difference, without its indentation
     decisive: str
     #: puts the clients on the stage
     run: Callable[[Stage], None]
@@ -87,9 +87,9 @@ class Side:
         return "\n\n".join(textwrap.dedent(inspect.getsource(part)) for part in self.code)
 
     @property
-    def decisive_number(self) -> int:
-        """The decisive line's number in `source`, from 1. Raises ValueError where it does not stand there."""
-        return [line.strip() for line in self.source.splitlines()].index(self.decisive) + 1
+    def decisive_numbers(self) -> tuple[int, ...]:
+        """Where the decisive line stands in `source`, from 1."""
+        return tuple(n for n, line in enumerate(self.source.splitlines(), start=1) if line.strip() == self.decisive)
 
 
 @dataclass(frozen=True, slots=True)

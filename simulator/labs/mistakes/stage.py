@@ -7,6 +7,7 @@ import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -24,8 +25,9 @@ from simulator.labs.mistakes.held import Held
 from simulator.labs.mistakes.told import Told, answered, failed
 from simulator.labs.place import Place
 from simulator.recorder import BackendWatch, Recorder, trace
-from simulator.recorder.tape import REQUEST
 
+#: The client that this thread or task works for.
+_CLIENT: ContextVar[str | None] = ContextVar("txscope_client", default=None)
 #: Seconds between two looks at the server; what is waited for decides, not the looks.
 _PACE_S = 0.001
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND wait_event_type = 'Lock'"
@@ -75,8 +77,8 @@ class _Bar:
     client: str | None
     sql: str
 
-    def stops(self, where: str, sql: str) -> bool:
-        return where == self.where and self.client in (None, REQUEST.get()) and self.sql in sql
+    def stops(self, where: str, client: str | None, sql: str) -> bool:
+        return where == self.where and self.client in (None, client) and self.sql in sql
 
 
 @dataclass(slots=True)
@@ -148,6 +150,7 @@ class Stage:
     def client(self, name: str, title: str = "") -> Iterator[Client]:
         """A request of this client: set `answer`; an exception ends it, and the client is told 500."""
         client = Client(name)
+        token = _CLIENT.set(name)
         try:
             with self.recorder.request(name, title=title):
                 yield client
@@ -157,6 +160,8 @@ class Stage:
             self.tell(failed(name, error))
         else:
             self.tell(answered(name, client.answer))
+        finally:
+            _CLIENT.reset(token)
 
     def tell(self, told: Told) -> None:
         """A client has its answer."""
@@ -186,6 +191,14 @@ class Stage:
     def call(self, name: str, work: Callable[..., object], *arguments: Any) -> None:
         """The same, and wait for its end."""
         self.start(name, work, *arguments).join()
+
+    def meanwhile(self, slow: Callable[[], object], quick: Callable[[], object]) -> None:
+        """A works until it calls the model; B comes, works and has its answer; then the model answers A."""
+        with self.gate("llm", "A") as thinking:
+            first = self.start("A", slow)
+            thinking.reached()
+            self.call("B", quick)
+        first.join()
 
     def together(self, *requests: tuple[str, Callable[..., object], *tuple[Any, ...]]) -> None:
         """Clients at once, `(name, work, arguments…)` each: none begins before all are there. Waits for all."""
@@ -226,9 +239,7 @@ class Stage:
             except TimeoutError:
                 raise RunError(_("The clients were not answered in time.")) from None
             finally:
-                await greenlet_spawn(self._held.reclaim)
-                if self._engine is not None:
-                    await AsyncEngine(self._engine).dispose()
+                await self.let_go()
 
         def loop() -> None:
             # psycopg needs a selector, which is not what every platform has by default.
@@ -236,6 +247,12 @@ class Stage:
                 runner.run(all_of_it())
 
         self.thread("loop", loop).join()
+
+    async def let_go(self) -> None:
+        """Take back what leaked, in the loop that used the run's async engine, and dispose of the engine."""
+        await greenlet_spawn(self._held.reclaim)
+        if self._engine is not None:
+            await AsyncEngine(self._engine).dispose()
 
     # Order.
 
@@ -330,7 +347,8 @@ class Stage:
         self._pass("after_cursor_execute", sql)
 
     def _pass(self, where: str, sql: str = "") -> None:
+        client = _CLIENT.get()
         for bar in self._bars:
-            if bar.stops(where, sql):
+            if bar.stops(where, client, sql):
                 self.moment("gate", where)
                 bar.gate.stop()
