@@ -21,7 +21,7 @@ _COMPLAINTS = "lifecycle_complaints"
 def load() -> tuple[Load, bool]:
     """Show the controls; what they stand at, and whether "Run" was clicked."""
     _follow_link()
-    which, number, llm, how, run = st.columns([4, 3, 3, 3, 2], vertical_alignment="bottom")
+    which, number, llm, how, run = st.columns([4, 3, 3, 2, 2], vertical_alignment="bottom")
     with which:
         st.selectbox(_("Requests"), list(link.MIX_OF), key=_key("mix"), format_func=_mix_title, persist_state="session")
     with number:
@@ -35,7 +35,8 @@ def load() -> tuple[Load, bool]:
             key=_key("is_async"),
             required=True,
             persist_state="session",
-            format_func=lambda is_async: "async · psycopg 3" if is_async else "sync · psycopg2",
+            format_func=lambda is_async: "async" if is_async else "sync",
+            help=_("sync: psycopg2, a thread a request. async: psycopg 3, AsyncSession, a task a request."),
         )
     with run:
         clicked = st.button(_("Run"), icon="▶️", type="primary", key="lifecycle_run", width="stretch")
@@ -122,3 +123,9 @@ def _current() -> Load:
     now["isolation"] = Isolation.parse(now["isolation"]) if now["isolation"] else None
     settings = Settings(**{name: now[name] for name in link.SETTINGS_PARTS})
     return Load(**{name: now[name] for name in link.LOAD_PARTS}, settings=settings)
+
+
+def remark(differs: bool) -> None:
+    """Under moved controls stands an older run: say so."""
+    if differs:
+        st.info(_("You have changed the controls since this run. Click Run to see their effect."), icon="👆")

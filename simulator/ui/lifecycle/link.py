@@ -21,7 +21,9 @@ MAX_TIMEOUT_S = 30.0
 #: What the page opens with: a small pool, so that somebody waits.
 FIRST = Load(MIXES[0], settings=Settings(pool_size=3, max_overflow=1, pool_timeout=2.0))
 
-MIX_OF: Mapping[str, Mix] = {each.key: each for each in (*map(alone, KINDS), *MIXES)}
+#: The mixes, then each kind alone; of two that come to the same, the mix.
+MIX_OF: Mapping[str, Mix] = {each.key: each for each in MIXES}
+MIX_OF = {**MIX_OF, **{each.key: alone(each) for each in KINDS if each.key not in MIX_OF}}
 
 
 @dataclass(frozen=True, slots=True)

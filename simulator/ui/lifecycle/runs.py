@@ -8,7 +8,8 @@ import streamlit as st
 
 from simulator.history import History
 from simulator.labs.lifecycle.load import Load, LoadResult, run_load
-from simulator.traces.trace import Trace, read
+from simulator.traces.spans import Trace
+from simulator.traces.trace import read
 from simulator.ui.lifecycle import link
 from simulator.ui.manager import manager
 

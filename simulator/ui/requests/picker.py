@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -27,7 +28,7 @@ class Pick:
     is_async: bool = False
 
 
-_READ: Mapping[str, Callable[[str], object]] = {
+_READ: Mapping[str, Callable[[str], Any]] = {
     "dependency": {each.key: each.key for each in DEPENDENCIES}.__getitem__,
     "ending": {each.key: each.key for each in ENDINGS}.__getitem__,
     "is_async": {"0": False, "1": True}.__getitem__,

@@ -1,0 +1,13 @@
+"""Sessions: many concurrent requests on one pool, from the request to the connection's return."""
+
+from simulator.ui import address
+from simulator.ui.banner import problems
+from simulator.ui.lifecycle import controls, details, headline, link, runs
+
+load, clicked = controls.load()
+with problems():
+    shown = runs.of(load, again=clicked)
+    controls.remark(runs.differs(shown, load))
+    headline.show(shown)
+    details.show(shown, load)
+address.follow(link.parameters(load))

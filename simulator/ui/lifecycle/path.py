@@ -1,0 +1,71 @@
+"""Where the time went: of one request, and of all."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any
+
+import streamlit as st
+
+from simulator.i18n import gettext as _
+from simulator.traces.critical import critical_path, sentence, totals
+from simulator.traces.spans import Request, Trace
+from simulator.ui.lifecycle.runs import Shown
+from simulator.ui.plain import plain
+
+
+def show(shown: Shown) -> None:
+    """The slowest request first; every request is one row, its time divided."""
+    trace = shown.trace
+    if not trace.requests:
+        st.caption(_("There is no request in this history."))
+        return
+    by_time = sorted(trace.requests, key=lambda request: -_length(request, trace))
+    chosen = st.selectbox(
+        _("Request"),
+        [request.name for request in by_time],
+        key="lifecycle_path",
+        format_func=lambda name: _title(trace.request(name)),
+    )
+    request = trace.request(str(chosen))
+    if request is not None:
+        st.markdown(f"#### {plain(sentence(critical_path(request, trace.backends, trace.duration_ms)))}")
+        if request.error:
+            st.markdown(f":red[✕ {plain(request.error)}]")
+    rows = [_row(each, astuple(critical_path(each, trace.backends, trace.duration_ms))) for each in by_time]
+    rows.append({_("Request"): _("all"), **_times(astuple(totals(trace).parts))})
+    st.dataframe(rows, hide_index=True, column_config=_config())
+    st.caption(
+        _(
+            "Milliseconds. Lock waits are sampled from pg_stat_activity every 10 ms: shorter ones are counted as SQL. "
+            "Application is Python, and waiting for a processor."
+        )
+    )
+
+
+def _length(request: Request, trace: Trace) -> float:
+    end = trace.duration_ms if request.end_ms is None else request.end_ms
+    return end - request.start_ms
+
+
+def _title(request: Request | None) -> str:
+    return (
+        " · ".join(filter(None, (request.name, _(request.title) if request.title else request.key))) if request else ""
+    )
+
+
+def _row(request: Request, parts: tuple[float, ...]) -> dict[str, object]:
+    return {_("Request"): _title(request), _("Outcome"): request.outcome, **_times(parts)}
+
+
+def _times(parts: tuple[float, ...]) -> dict[str, object]:
+    return {_("Total"): sum(parts), **dict(zip(_names(), parts, strict=True))}
+
+
+def _names() -> tuple[str, ...]:
+    """In the order of Parts."""
+    return (_("Pool queue"), _("Connecting"), _("Lock"), _("SQL"), _("COMMIT"), _("LLM"), _("Application"))
+
+
+def _config() -> dict[str, Any]:
+    return {name: st.column_config.NumberColumn(format="%.1f") for name in (_("Total"), *_names())}
