@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import event, inspect
+from sqlalchemy import event
 from sqlalchemy.orm import InstanceState, Mapper, Session
 
 from simulator.lifecycle import ObjectStateChanged
@@ -29,42 +32,44 @@ _MOVES = (
 
 
 class ObjectListeners:
-    """Of a Session class, from `attach` to `detach`."""
+    """Of Session classes, from `attach` to `detach`."""
 
-    def __init__(self, tape: Tape, target: type[Session]) -> None:
+    def __init__(self, tape: Tape, targets: Sequence[type[Session]]) -> None:
         self._tape = tape
-        self._target = target
+        self._targets = targets
         self._numbers: dict[str, itertools.count[int]] = {}
+        # Not in the state's own `info`: that is pickled with the object, and the application may do so.
+        self._names: WeakKeyDictionary[InstanceState[Any], str] = WeakKeyDictionary()
+        self._lock = threading.RLock()
         self._moves = tuple((move[0], self._listener(*move[1:])) for move in _MOVES)
 
     def attach(self) -> None:
-        for name, listener in self._moves:
-            event.listen(self._target, name, listener)
+        # `raw`: the state is there even when the object itself has just been collected.
+        for target, (name, listener) in product(self._targets, self._moves):
+            event.listen(target, name, listener, raw=True)
         # No Session tells of these; the mapper does, for the objects of every Session.
-        event.listen(Mapper, "expire", self._expired)
-        event.listen(Mapper, "refresh", self._refreshed)
+        event.listen(Mapper, "expire", self._expired, raw=True)
+        event.listen(Mapper, "refresh", self._refreshed, raw=True)
 
     def detach(self) -> None:
         event.remove(Mapper, "refresh", self._refreshed)
         event.remove(Mapper, "expire", self._expired)
-        for name, listener in self._moves:
-            event.remove(self._target, name, listener)
+        for target, (name, listener) in product(self._targets, self._moves):
+            event.remove(target, name, listener)
 
     def _listener(self, before: str, after: str, cause: str) -> Callable[[Session, Any], None]:
-        def moved(session: Session, instance: Any) -> None:
+        def moved(session: Session, state: Any) -> None:
             if traced := traced_of(self._tape, session):
-                state: InstanceState[Any] = inspect(instance)
-                self._note(traced, state, before, after, _cause(traced, cause), expired=state.expired)
+                self._note(traced, state, before, after, _cause(traced, session, cause), expired=state.expired)
 
         return moved
 
-    def _expired(self, instance: Any, _attributes: object) -> None:
-        state: InstanceState[Any] = inspect(instance)
+    def _expired(self, state: InstanceState[Any], _attributes: object) -> None:
         if (session := state.session) and (traced := traced_of(self._tape, session)):
-            self._note(traced, state, "persistent", "persistent", traced.phase or "expire", expired=True)
+            cause = _cause(traced, session, traced.phase or "expire")
+            self._note(traced, state, "persistent", "persistent", cause, expired=True)
 
-    def _refreshed(self, instance: Any, _context: object, _attributes: object) -> None:
-        state: InstanceState[Any] = inspect(instance)
+    def _refreshed(self, state: InstanceState[Any], _context: object, _attributes: object) -> None:
         if (session := state.session) and (traced := traced_of(self._tape, session)):
             self._note(traced, state, "persistent", "persistent", "refresh", expired=False)
 
@@ -82,17 +87,23 @@ class ObjectListeners:
         self._tape.note(ObjectStateChanged, fields, session=traced.name)
 
     def _name(self, state: InstanceState[Any]) -> str:
-        """`Message 1`: the number is kept in the state itself, which lives and dies with the object."""
-        info = state.info
-        if self._tape not in info:
-            kind = state.class_.__name__
-            info[self._tape] = f"{kind} {next(self._numbers.setdefault(kind, itertools.count(1)))}"
-        name: str = info[self._tape]
+        """`Message 1`; the object that has the name is not kept alive by it."""
+        with self._lock:
+            name = self._names.get(state)
+            if name is None:
+                kind = state.class_.__name__
+                number = next(self._numbers.setdefault(kind, itertools.count(1)))
+                name = self._names[state] = f"{kind} {number}"
         return name
 
 
-def _cause(traced: Traced, own: str) -> str:
+def _cause(traced: Traced, session: Session, own: str) -> str:
     """What moved it: a rollback inside of close is close's doing; a query that flushes first is still a query."""
-    if own in ("add", "query", "flush"):
+    if own in ("add", "query") or (own == "flush" and traced.phase == "flush" and session.is_active):
         return own
-    return traced.phase if traced.phase == "close" else own
+    if traced.phase in ("close", "commit"):
+        return traced.phase
+    # Nothing tells when a rollback begins; while it lasts, the Session's transaction is not active.
+    if not session.is_active:
+        return "rollback"
+    return "expunge" if own == "rollback" else own

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +21,6 @@ from simulator.lifecycle import (
 )
 from simulator.recorder.tape import REQUEST, Slot, Tape
 
-#: The Session that this thread or task began a transaction of last: it is the one that asks the pool next.
-ASKING: ContextVar[str | None] = ContextVar("txscope_asking", default=None)
-
 
 @dataclass(slots=True)
 class Traced:
@@ -37,6 +33,9 @@ class Traced:
     phase: str = ""
     #: how its transaction ends
     outcome: str = ""
+    #: the connection that its transaction holds; the slot is None where the connection was opened before the trace
+    connected: bool = False
+    slot: Slot | None = None
     closed: bool = True
 
 
@@ -54,7 +53,8 @@ class SessionListeners:
             ("after_flush_postexec", self._flushed),
             ("before_commit", self._committing),
             ("after_commit", self._committed),
-            ("after_soft_rollback", self._rolled_back),
+            # Not after_soft_rollback: of rollback() that one comes when the transaction has ended already.
+            ("after_rollback", self._rolled_back),
             ("after_transaction_end", self._ended),
         )
 
@@ -70,12 +70,12 @@ class SessionListeners:
         traced = traced_of(self._tape, session)
         if traced is None or not (transaction.parent is None or transaction.nested):
             return
-        ASKING.set(traced.name)
         traced.outcome = ""
         self._tape.note(SessionBegan, {"nested": transaction.nested}, session=traced.name)
 
     def _began(self, session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-        if connection.engine is not self._engine:
+        # Not `engine is`: one made by execution_options() is another engine on the same pool.
+        if connection.engine.pool is not self._engine.pool:
             return
         traced = traced_of(self._tape, session)
         if traced is None:
@@ -83,9 +83,9 @@ class SessionListeners:
             traced = session.info[self._tape] = Traced(self._tape.new_session(), REQUEST.get())
             self._tape.note(SessionBegan, {"nested": False}, session=traced.name)
         slot: Slot | None = connection.info.get(self._tape)
+        traced.connected, traced.slot = True, slot
         if slot is not None:
             slot.session = traced.name
-        ASKING.set(None)
         self._tape.note(SessionConnected, session=traced.name, slot=slot.number if slot else None)
 
     def _flushing(self, session: Session, _context: object, _instances: object) -> None:
@@ -108,7 +108,7 @@ class SessionListeners:
         if traced := traced_of(self._tape, session):
             traced.outcome = "committed"
 
-    def _rolled_back(self, session: Session, _previous: SessionTransaction) -> None:
+    def _rolled_back(self, session: Session) -> None:
         if (traced := traced_of(self._tape, session)) and traced.phase != "close":
             traced.outcome = "rolled back"
 
@@ -116,12 +116,20 @@ class SessionListeners:
         traced = traced_of(self._tape, session)
         if traced is None or not (transaction.parent is None or transaction.nested):
             return
-        ASKING.set(None)
         outcome = traced.outcome if traced.outcome in ("committed", "rolled back") else "closed"
         self._tape.note(SessionEnded, {"outcome": outcome, "nested": transaction.nested}, session=traced.name)
         traced.outcome = ""
         if traced.phase != "close":
             traced.phase = ""
+        if not transaction.nested:
+            _let_go(traced)
+
+
+def _let_go(traced: Traced) -> None:
+    """A connection that the Session was lent (`Session(bind=connection)`) goes on without it."""
+    slot, traced.slot, traced.connected = traced.slot, None, False
+    if slot is not None and slot.session == traced.name:
+        slot.session = None
 
 
 def traced_of(tape: Tape, session: Session) -> Traced | None:
@@ -130,20 +138,33 @@ def traced_of(tape: Tape, session: Session) -> Traced | None:
     return found
 
 
-def traced_class(tape: Tape, base: type[Session], name: str) -> type[Session]:
+def traced_class(tape: Tape, engine: Engine, base: type[Session], name: str) -> type[Session]:
     """A subclass of the application's Session class that notes when one is made and when it is closed."""
 
     class TracedSession(base):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            traced = self.info[tape] = Traced(tape.new_session(), REQUEST.get(), closed=False)
+            # Before the application's own __init__, which may use the Session already.
+            traced = self.info[tape] = Traced(tape.new_session(), REQUEST.get())
             tape.note(SessionCreated, {"class_name": name}, session=traced.name)
+            super().__init__(*args, **kwargs)
+            traced.closed = False
+
+        def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+            """Every way to a connection leads through here, right before the pool is asked."""
+            bind: Engine | Connection = super().get_bind(*args, **kwargs)
+            traced: Traced = self.info[tape]
+            if not traced.connected and isinstance(bind, Engine) and bind.pool is engine.pool:
+                tape.asking.set(traced.name)
+            return bind
 
         def close(self) -> None:
             self._leave("close", super().close)
 
         def reset(self) -> None:
             self._leave("reset", super().reset)
+
+        def invalidate(self) -> None:
+            self._leave("invalidate", super().invalidate)
 
         def _leave(self, how: str, leave: Callable[[], None]) -> None:
             traced: Traced = self.info[tape]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from reprlib import Repr
 from types import FrameType
 from typing import Any
 
@@ -23,10 +24,12 @@ _NOT_THE_APPLICATION = (
     *(str(Path(place).parent) for place in (str(sqlalchemy.__file__), str(greenlet.__file__), __file__)),
     "<sqlalchemy generated",
 )
-#: Sets of parameters that are kept of one call; a thousand rows are in the database anyway.
-_KEPT = 1
 #: Longer values are cut: a prompt or a document says no more on a timeline.
 _LONGEST = 200
+#: Values of one call that are kept; of many sets only the first: a thousand rows are in the database anyway.
+_MOST = 40
+_short = Repr()
+_short.maxother = _short.maxstring = _LONGEST
 
 Where = tuple[str, int, str]
 
@@ -65,7 +68,8 @@ class StatementListeners:
         sets = parameters if executemany and isinstance(parameters, list) else (parameters,)
         fields = {
             "sql": sql,
-            "parameters": sets[:_KEPT],
+            # Made text now: what is kept would stay in memory, and might be changed until it is looked at.
+            "parameters": scalars(sets),
             "many": len(sets),
             "line": application_line() if self._lines else None,
         }
@@ -76,9 +80,9 @@ class StatementListeners:
 
     def _error(self, context: ExceptionContext) -> None:
         conn = context.connection
-        if conn is None or context.statement is None:
-            return
         error = context.original_exception
+        if conn is None or not (_from_driver(context) or _on_its_way(context)):
+            return
         diag = getattr(error, "diag", None)
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         fields = {
@@ -93,10 +97,15 @@ class StatementListeners:
         self._note(ConnectionBegan, conn)
 
     def _commit(self, conn: Connection) -> None:
-        self._note(ConnectionEnding, conn, _COMMIT)
+        self._ending(conn, _COMMIT)
 
     def _rollback(self, conn: Connection) -> None:
-        self._note(ConnectionEnding, conn, _ROLLBACK)
+        self._ending(conn, _ROLLBACK)
+
+    def _ending(self, conn: Connection, fields: Mapping[str, Any]) -> None:
+        # On a connection that is lost already, SQLAlchemy tells of it and sends nothing.
+        if not conn.invalidated:
+            self._note(ConnectionEnding, conn, fields)
 
     def _savepoint(self, conn: Connection, _name: str) -> None:
         self._note(ConnectionEnding, conn, {"command": "SAVEPOINT"})
@@ -120,22 +129,29 @@ _COMMIT = {"command": "COMMIT"}
 _ROLLBACK = {"command": "ROLLBACK"}
 
 
+def _from_driver(context: ExceptionContext) -> bool:
+    """The database or its driver refused: a statement, a COMMIT, or to give more rows."""
+    return isinstance(context.original_exception, context.dialect.loaded_dbapi.Error)
+
+
+def _on_its_way(context: ExceptionContext) -> bool:
+    """Something else ended a statement that had been sent: a task was cancelled, a key was pressed."""
+    return context.statement is not None and context.execution_context is not None
+
+
 def application_line() -> Where | None:
     """File, line and function of the nearest frame that belongs to the application."""
     frame: FrameType | None = sys._getframe(1)
+    inside: Any = greenlet.getcurrent()
     while frame is not None:
         code = frame.f_code
         if not code.co_filename.startswith(_NOT_THE_APPLICATION):
             return code.co_filename, frame.f_lineno, code.co_name
-        frame = frame.f_back or _awaiting()
+        frame = frame.f_back
+        if frame is None and (inside := inside.parent) is not None:
+            # SQLAlchemy's asyncio runs its synchronous inside in a greenlet; who awaits it stands in the parent.
+            frame = inside.gr_frame
     return None
-
-
-def _awaiting() -> FrameType | None:
-    """SQLAlchemy's asyncio runs its synchronous inside in a greenlet; who awaits it stands in the parent."""
-    parent = greenlet.getcurrent().parent
-    frame = parent.gr_frame if parent is not None else None
-    return frame if isinstance(frame, FrameType) else None
 
 
 def line_text(where: Where | None) -> str:
@@ -143,20 +159,19 @@ def line_text(where: Where | None) -> str:
     return f"{Path(where[0]).name}:{where[1]} {where[2]}" if where else ""
 
 
-def scalars(parameters: Sequence[Any]) -> tuple[tuple[str, Scalar], ...]:
-    """(name or position, value) of the first set; what is no plain value is written as Python does."""
-    first: Any = next(iter(parameters), ())
-    if isinstance(first, Mapping):
-        pairs = [(str(name), value) for name, value in first.items()]
-    else:
-        pairs = [(str(position), value) for position, value in enumerate(first or (), start=1)]
-    return tuple((name, _scalar(value)) for name, value in islice(pairs, 40))
+def scalars(sets: Sequence[Any]) -> tuple[tuple[str, Scalar], ...]:
+    """(name or position, value) of the first set; what is no plain value is written as Python does, shortened."""
+    first: Any = next(iter(sets), ())
+    pairs: Any = first.items() if isinstance(first, Mapping) else enumerate(first or (), start=1)
+    return tuple((str(name), _scalar(value)) for name, value in islice(pairs, _MOST))
 
 
 def _scalar(value: object) -> Scalar:
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = bytes(value[:_LONGEST])
+    text = value if isinstance(value, str) else _short.repr(value)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic_ns
-from types import MappingProxyType
+from types import EllipsisType, MappingProxyType
 from typing import Any
 
 from simulator.event import Event
@@ -33,6 +33,10 @@ class Slot:
     session: str | None = None
 
 
+def _asking() -> ContextVar[str | None]:
+    return ContextVar("txscope_asking", default=None)
+
+
 @dataclass(slots=True, eq=False)
 class Tape:
     """Notes in the order in which they were taken, by any number of threads and tasks."""
@@ -41,7 +45,12 @@ class Tape:
     finish: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     slots: dict[int, Slot] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    #: the Session that this thread or task is about to take a connection for; each tape has its own names
+    asking: ContextVar[str | None] = field(default_factory=_asking)
+    _over: bool = False
+    # Garbage collection may close a leaked connection while this very thread holds the lock.
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _requests: set[str] = field(default_factory=set)
     _sessions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def note(
@@ -51,10 +60,25 @@ class Tape:
         *,
         session: str | None = None,
         slot: int | None = None,
-        request: str | None = None,
+        request: str | EllipsisType | None = ...,
     ) -> None:
-        """Take a note; `append` is one step for every thread."""
-        self.notes.append((monotonic_ns(), kind, session, request or REQUEST.get(), slot, fields))
+        """Take a note; `append` is one step for every thread. Without `request` it is the current one."""
+        if self._over:
+            return
+        name = REQUEST.get() if isinstance(request, EllipsisType) else request
+        self.notes.append((monotonic_ns(), kind, session, name, slot, fields))
+
+    def stop(self) -> None:
+        """Take no notes any more: Sessions and requests that outlive the trace may go on."""
+        self._over = True
+
+    def request_name(self, wanted: str) -> str:
+        """`wanted` for the first request of this name, `wanted#2` for the next."""
+        with self._lock:
+            names = (wanted if number == 1 else f"{wanted}#{number}" for number in itertools.count(1))
+            name = next(name for name in names if name not in self._requests)
+            self._requests.add(name)
+        return name
 
     def new_session(self) -> str:
         """`S1`, `S2` and so on."""
@@ -76,7 +100,7 @@ class Tape:
     def backends(self) -> tuple[int, ...]:
         """The server's processes of the connections that are open now."""
         with self._lock:
-            return tuple(slot.backend for slot in self.slots.values() if slot.backend is not None)
+            return tuple(slot.backend for slot in tuple(self.slots.values()) if slot.backend is not None)
 
     def history(self) -> History:
         """Everything noted so far. Notes of different threads are put in the order of their times."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.engine.base import OptionEngineMixin
+from sqlalchemy.ext.asyncio import AsyncEngine, async_scoped_session, async_sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from simulator.history import History
 from simulator.lifecycle import Moment, RequestEnded, RequestStarted, WorkEnded, WorkStarted
 from simulator.recorder.objects import ObjectListeners
 from simulator.recorder.pool import PoolListeners, describe
 from simulator.recorder.sessions import SessionListeners, traced_class
-from simulator.recorder.statements import StatementListeners, line_text, scalars
+from simulator.recorder.statements import StatementListeners, line_text
 from simulator.recorder.tape import REQUEST, Tape
 
-AnySessionmaker = sessionmaker[Any] | async_sessionmaker[Any]
+AnySessionmaker = sessionmaker[Any] | async_sessionmaker[Any] | scoped_session[Any] | async_scoped_session[Any]
+_Sessionmaker = sessionmaker[Any] | async_sessionmaker[Any]
 
 
 class Recorder:
@@ -35,9 +37,9 @@ class Recorder:
     def request(self, name: str, key: str = "request", title: str = "") -> Iterator[None]:
         """What happens inside belongs to the request `name`, also in tasks that it starts; an error ends it as failed.
 
-        In a function for `async def` code it works as well: the name follows the task.
+        It serves `async def` code as well: the name follows the task. A second request of that name is `name#2`.
         """
-        token = REQUEST.set(name)
+        token = REQUEST.set(self.tape.request_name(name))
         self.tape.note(RequestStarted, {"key": key, "title": title})
         outcome, error = "ok", ""
         try:
@@ -47,7 +49,9 @@ class Recorder:
             raise
         finally:
             self.tape.note(RequestEnded, {"outcome": outcome, "error": error})
-            REQUEST.reset(token)
+            # A generator dependency of FastAPI is begun and ended in two contexts: nothing is left to undo there.
+            with suppress(ValueError):
+                REQUEST.reset(token)
 
     @contextmanager
     def work(self, label: str, category: str = "work") -> Iterator[None]:
@@ -76,44 +80,68 @@ def trace(
 ) -> Iterator[Recorder]:
     """Record what is done with `engine` until the block ends; then every listener is taken away again.
 
-    `sessionmakers` are the application's: for Sessions that they make inside the block, creation and closing are seen
-    too, and other Sessions are not looked at. Without any, every Session that uses the engine is seen from its first
-    statement on. `objects` records the states of mapped objects, `lines` the application's line of each statement;
-    without both a trace costs least.
+    `sessionmakers` are the application's (a `scoped_session` will do): for Sessions that they make inside the block,
+    creation and closing are seen too, and other Sessions are not looked at. Without any, every Session that uses the
+    engine is seen from its first statement on. `objects` records the states of mapped objects, `lines` the
+    application's line of each statement; without both a trace costs least.
+
+    Begin and end the block while the engine is idle, as at an application's start and stop: SQLAlchemy's listeners
+    must not change while another thread runs them, and a connection that was checked out before is not seen. Traces
+    may be nested. Raises TypeError for a `scoped_session` around something else than a sessionmaker.
 
         with trace(engine, SessionLocal) as recorder:
             with recorder.request("order 17"):
                 place_order(SessionLocal)
         Path("trace.json").write_text(recorder.history().to_json())
+
+    The Sessions page opens that file. `TraceMiddleware` names the requests of a FastAPI or Starlette application.
     """
-    sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
-    tape = Tape({"parameters": scalars, "line": line_text})
+    of = _traced_engine(engine)
+    tape = Tape({"line": line_text})
     with ExitStack() as stack:
-        targets = [stack.enter_context(_traced(tape, maker)) for maker in sessionmakers] or [Session]
+        stack.callback(tape.stop)
+        makers = dict.fromkeys(_maker(each) for each in sessionmakers)
+        targets = [stack.enter_context(_traced(tape, of, maker)) for maker in makers] or [Session]
         listeners: list[Any] = [
-            PoolListeners(tape, sync_engine),
-            StatementListeners(tape, sync_engine, lines=lines),
-            *(SessionListeners(tape, sync_engine, target) for target in targets),
+            PoolListeners(tape, of),
+            StatementListeners(tape, of, lines=lines),
+            *(SessionListeners(tape, of, target) for target in targets),
         ]
         if objects:
-            listeners += [ObjectListeners(tape, target) for target in targets]
+            listeners.append(ObjectListeners(tape, targets))
         for each in listeners:
             each.attach()
             stack.callback(each.detach)
         yield Recorder(tape)
 
 
+def _traced_engine(engine: Engine | AsyncEngine) -> Engine:
+    """Engines made by `execution_options()` share the pool of the one that they were made of: that is traced."""
+    found: Any = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
+    while isinstance(found, OptionEngineMixin):
+        found = found._proxied
+    traced: Engine = found
+    return traced
+
+
+def _maker(given: AnySessionmaker) -> _Sessionmaker:
+    maker = given.session_factory if isinstance(given, scoped_session | async_scoped_session) else given
+    if not isinstance(maker, sessionmaker | async_sessionmaker):
+        raise TypeError(f"trace() takes sessionmakers, not {type(maker).__name__}")
+    return maker
+
+
 @contextmanager
-def _traced(tape: Tape, maker: AnySessionmaker) -> Iterator[type[Session]]:
+def _traced(tape: Tape, engine: Engine, maker: _Sessionmaker) -> Iterator[type[Session]]:
     """The sessionmaker makes Sessions of a traced class until the block ends."""
     if isinstance(maker, async_sessionmaker):
         before: Any = maker.kw.get("sync_session_class")
-        made = traced_class(tape, before or AsyncSession.sync_session_class, "AsyncSession")
+        made = traced_class(tape, engine, before or maker.class_.sync_session_class, "AsyncSession")
         maker.configure(sync_session_class=made)
         undo: Callable[[], Any] = lambda: _restore(maker, before)  # noqa: E731
     else:
         own = maker.class_
-        made = traced_class(tape, own, "Session")
+        made = traced_class(tape, engine, own, "Session")
         maker.class_ = made
         undo = lambda: setattr(maker, "class_", own)  # noqa: E731
     try:
