@@ -13,6 +13,9 @@ from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, se
 from simulator.i18n import gettext as _
 from simulator.locks import Wait, WaitForGraph, wanted
 
+#: More waits than this have no room for their locks.
+CROWD = 2
+
 
 class WaitsInfo(NamedTuple):
     """Sessions in their order, waits with those of the cycle first; `victim`: whom the server chose, once it did."""
@@ -36,7 +39,11 @@ def waits_dot(info: WaitsInfo, dark: bool = False) -> str:
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     colors = session_colors(info.sessions)
     graph = graphviz.Digraph(
-        graph_attr={"bgcolor": "transparent", "rankdir": "LR", "ranksep": "0.3", "nodesep": "0.3", "pad": "0.1"},
+        graph_attr={
+            "bgcolor": "transparent", "rankdir": "LR", "ranksep": "0.3", "nodesep": "0.3", "pad": "0.1",
+            # Streamlit gives every letter of a graph one size; the page's style gives ours back by this name.
+            "class": "tx-waits-graph",
+        },
         node_attr={
             "shape": "circle", "style": "filled", "fontname": "sans-serif", "fontsize": "24", "penwidth": "0",
             "width": "0.75", "margin": "0.05",
@@ -52,7 +59,8 @@ def waits_dot(info: WaitsInfo, dark: bool = False) -> str:
         graph.edge(
             wait.waiter,
             wait.blocker,
-            label=r"\n".join(f" {graphviz.escape(line)} " for line in _lines(wait)),
+            label=r"\n".join(f" {graphviz.escape(line)} " for line in _lines(wait, info)),
+            tooltip=graphviz.escape(wait.sentence),
             color=RED if closed else GREY,
             penwidth="3.5" if closed else "2",
             style="dashed" if wait.inferred else "solid",
@@ -60,6 +68,12 @@ def waits_dot(info: WaitsInfo, dark: bool = False) -> str:
     return str(graph.source)
 
 
-def _lines(wait: Wait) -> tuple[str, ...]:
+def _lines(wait: Wait, info: WaitsInfo) -> tuple[str, ...]:
+    """As much as leaves the letters large: everything on one line between two sessions, only the step in a crowd."""
+    inferred = (_("(inferred)"),) if wait.inferred else ()
+    if len(info.waits) > CROWD:
+        return wait.step, *inferred
     lines = (_("{step} waits for").format(step=wait.step), wanted(wait.lock, wait.blocker))
-    return (*lines, _("(inferred)")) if wait.inferred else lines
+    if len({name for one in info.waits for name in (one.waiter, one.blocker)}) == 2:
+        return " ".join(lines), *inferred
+    return *lines, *inferred

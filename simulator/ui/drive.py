@@ -15,7 +15,7 @@ from simulator.i18n import gettext as _
 from simulator.live import LiveRunEnded, LiveState, LiveView
 from simulator.model import Schedule, Variant
 from simulator.run import RunResult
-from simulator.ui import address, drive_column, link, live, state_panel, statement, verdict, waited
+from simulator.ui import address, drive_column, link, live, mode, state_panel, statement, verdict, waited
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment, speak
 from simulator.ui.link import Pick
@@ -32,7 +32,7 @@ def show(pick: Pick) -> None:
     """The live run of what is picked; a click redraws this block alone."""
     _board(pick)
     _pulse()
-    address.follow({} if pick.own else link.parameters(replace(pick, step=None)))
+    address.follow({} if pick.own else {**link.parameters(replace(pick, step=None)), mode.PARAMETER: mode.DRIVE})
 
 
 @fragment

@@ -6,9 +6,24 @@ import streamlit as st
 
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
-from simulator.ui import live
+from simulator.ui import link, live
 
 _MODES = {"schedule": N_("Run the schedule"), "drive": N_("Drive it yourself")}
+#: The part of a link that opens a page with the person at the wheel.
+PARAMETER, DRIVE = "mode", "drive"
+
+
+def follow_link() -> str:
+    """Take over the mode that the link asks for; a sentence where there is no such mode."""
+    asked = st.query_params.get(PARAMETER)
+    if asked is None:
+        return ""
+    if asked not in _MODES:
+        return _("The link asks for mode “{text}”; there are {known}.").format(
+            text=asked[: link.MAX_QUOTED], known=", ".join(_MODES)
+        )
+    st.session_state["mode"] = asked
+    return ""
 
 
 def is_drive() -> bool:
@@ -24,4 +39,4 @@ def is_drive() -> bool:
         format_func=lambda one: _(_MODES[one]),
         on_change=live.leave,
     )
-    return chosen == "drive"
+    return chosen == DRIVE

@@ -10,7 +10,7 @@ import streamlit as st
 from simulator.i18n import gettext as _
 from simulator.model import Isolation, Scenario, Schedule, Variant
 from simulator.scenarios.loader import find
-from simulator.ui import arrival, link
+from simulator.ui import arrival, link, mode
 from simulator.ui.link import Pick, Shelf
 from simulator.ui.plain import plain
 
@@ -82,7 +82,7 @@ def _follow_link(shelf: Shelf) -> None:
     stays = isinstance(kept, Pick) and (kept.own or kept.scenario.family in shelf.families)
     if asked or not stays:
         choose(found)
-    st.session_state["complaints"] = complaints
+    st.session_state["complaints"] = (*complaints, *filter(None, [mode.follow_link()]))
 
 
 def current() -> Pick:

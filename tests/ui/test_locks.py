@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from simulator.live import LiveRuns
 from simulator.scenarios.loader import find
 from simulator.ui.link import LOCKS
 from simulator.ui.manager import manager
@@ -39,6 +40,9 @@ def test_the_step_that_closes_the_circle_names_the_victim(open_page: Opener) -> 
     text = html_text(at)
     assert "the server ended T2 in T2.give (40P01)" in text
     assert "T1 went on: T1.give" in text
+    assert "deadlock_timeout: 1 ms · slowed" in " ".join(text.split())
+    assert "T2 waits: the circle is closed" in text
+    assert "ms of waiting by the server's clock" in text
     assert "Process" in at.code[-2].value or any("Process" in code.value for code in at.code)
 
 
@@ -54,6 +58,11 @@ def test_the_step_that_closes_the_circle_names_the_victim(open_page: Opener) -> 
 def test_the_state_panel_tells_of_locks_rows_versions_and_reads(open_page: Opener, title: str, said: str) -> None:
     at = open_page("locks", step="3")
     assert said in open_tab(at, "run_state", title) + " ".join(str(one.value) for one in at.selectbox)
+
+
+@pytest.mark.parametrize(("scenario", "step"), [("deadlock", "3"), ("deadlock", "5"), ("row_lock_wait", "3")])
+def test_without_a_deadlock_nothing_is_counted_down(open_page: Opener, scenario: str, step: str) -> None:
+    assert "deadlock_timeout:" not in html_text(open_page("locks", scenario=scenario, step=step))
 
 
 def test_every_scenario_and_variant_opens(open_page: Opener) -> None:
@@ -83,6 +92,7 @@ def test_fix_it_and_run_again_runs_the_cure(open_page: Opener) -> None:
         {"level": "SER"},
         {"order": "T1.give T1.take"},
         {"step": "-1"},
+        {"mode": "fly"},
     ],
 )
 def test_garbage_in_a_link_is_told_and_something_runs_all_the_same(open_page: Opener, query: dict[str, str]) -> None:
@@ -148,6 +158,35 @@ def test_an_ended_run_says_so_and_can_be_started_again(open_page: Opener) -> Non
     press(at, "anew")
     assert not at.info
     assert at.button(key="drive_undo").disabled
+
+
+def test_after_five_minutes_the_page_says_that_the_run_was_rolled_back_and_closed(open_page: Opener) -> None:
+    minutes = [0.0]
+    manager().live = LiveRuns(clock=lambda: 60 * minutes[0])
+    at = driving(open_page)
+    press(at, "T1_next", "T2_next", "T1_next")
+    minutes[0] = 4.9
+    at.run()
+    assert not at.info
+    minutes[0] = 5.1
+    manager().live.reap()
+    at.run()
+    assert not at.exception
+    assert "Nobody touched this live run for 5 minutes: it was rolled back and closed" in at.info[0].value.replace("\\", "")
+    assert manager().live.going_on() == 0
+    press(at, "anew", "T1_next")
+    assert not at.info
+    assert manager().live.going_on() == 1
+
+
+def test_a_link_restores_the_wheel(open_page: Opener) -> None:
+    at = open_page("locks", mode="drive", scenario="nowait")
+    assert at.button_group(key="mode").value == "drive"
+    assert not at.button(key=f"drive_{find('nowait').variants[0].sessions[0].name}_next").disabled
+    assert manager().live.going_on() == 1
+    at.button_group(key="mode").set_value("schedule").run()
+    assert not at.exception
+    assert outcome(at) is not None
 
 
 def test_the_run_ends_with_the_mode_and_with_another_scenario(open_page: Opener) -> None:
