@@ -172,7 +172,8 @@ def test_after_five_minutes_the_page_says_that_the_run_was_rolled_back_and_close
     manager().live.reap()
     at.run()
     assert not at.exception
-    assert "Nobody touched this live run for 5 minutes: it was rolled back and closed" in at.info[0].value.replace("\\", "")
+    said = at.info[0].value.replace("\\", "")
+    assert "Nobody touched this live run for 5 minutes: it was rolled back and closed" in said
     assert manager().live.going_on() == 0
     press(at, "anew", "T1_next")
     assert not at.info
