@@ -105,7 +105,7 @@ def _of_method(code: Code, part: ast.Attribute) -> Iterator[Key]:
     owner = code.tree.enclosing_class(part)
     methods = [item for item in owner.body if isinstance(item, DEFS) and item.name == part.attr] if owner else []
     for method in methods:
-        keys = {use.key for use in code.uses if use.scope is method}
+        keys = {use.key for use in code.uses_in(method)}
         yield from (key for key in keys if key[0] is owner and code.names.bound[key].what == "session")
 
 
@@ -219,7 +219,7 @@ def sync_in_async(code: Code) -> Iterable[Found]:
     for function in code.tree.all(ast.AsyncFunctionDef):
         if code.is_test(function):
             continue
-        own = [use for use in code.uses if use.scope is function and use.method in _WAITS and not use.awaited]
+        own = [use for use in code.uses_in(function) if use.method in _WAITS and not use.awaited]
         blocking = [
             use
             for use in own

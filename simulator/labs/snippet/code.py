@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from simulator.errors import SnippetError
+from simulator.i18n import gettext as _
 from simulator.labs.snippet.kinds import Binding, Key, Kind, dotted
 from simulator.labs.snippet.names import Names, decorated, is_generator
 from simulator.labs.snippet.tree import DEFS, WITHS, Def, Tree, position
 
+#: Calls on Sessions in one function; what is longer was not written by hand, and takes long to read.
+LIMIT = 300
 #: Methods that send a statement, and so need a connection.
 STATEMENTS = frozenset(
     [
@@ -88,6 +92,10 @@ class Code:
         self.tree = Tree(module)
         self.names = Names(self.tree)
         self.uses = tuple(sorted(self._uses(), key=lambda use: position(use.call)))
+        if any(len(uses) > LIMIT for uses in self._uses_by_scope.values()):
+            raise SnippetError(
+                _("One function here has more than {n} calls on a Session: paste a part.").format(n=LIMIT)
+            )
         self.bindings = tuple(sorted(self.names.bindings.values(), key=lambda row: position(row.value)))
 
     def _uses(self) -> Iterator[Use]:
@@ -107,6 +115,17 @@ class Code:
         for use in self.uses:
             found[use.key].append(use)
         return found
+
+    @cached_property
+    def _uses_by_scope(self) -> dict[ast.AST, list[Use]]:
+        found: dict[ast.AST, list[Use]] = defaultdict(list)
+        for use in self.uses:
+            found[use.scope].append(use)
+        return found
+
+    def uses_in(self, scope: ast.AST) -> list[Use]:
+        """The calls on any Session in this function itself, in the order of the text."""
+        return self._uses_by_scope.get(scope, [])
 
     def uses_of(self, key: Key, *methods: str) -> list[Use]:
         """The calls on this Session, in the order of the text; of these methods only, where any are named."""
@@ -220,13 +239,17 @@ class Code:
                     found[self.tree.scope[node], target.id].append(node.value)
         return found
 
+    def _value(self, name: ast.Name) -> list[ast.expr]:
+        """What a plain name was last given before it is read here."""
+        values = self._values.get((self.tree.scope[name], name.id), [])
+        return [value for value in values if position(value) < position(name)][-1:]
+
     def parts(self, call: ast.AST) -> Iterator[ast.AST]:
         """All nodes of an expression, and of the values of its plain names (`stmt = select(...)`) one step on."""
-        scope = self.tree.scope[call]
         for node in ast.walk(call):
             yield node
             if isinstance(node, ast.Name):
-                for value in self._values.get((scope, node.id), []):
+                for value in self._value(node):
                     if not isinstance(value, ast.Await):
                         yield from ast.walk(value)
 
@@ -328,7 +351,7 @@ class Code:
             if use.method != "add" or not use.call.args or not isinstance(use.call.args[0], ast.Name):
                 continue
             name = use.call.args[0].id
-            for value in self._values.get((use.scope, name), []):
+            for value in self._value(use.call.args[0]):
                 if isinstance(value, ast.Call) and _class_name(value.func):
                     yield Loaded(name, use.key, use.kind, use.call, use.scope, _class_name(value.func), False, False)
 

@@ -46,7 +46,7 @@ def _after_yield_sentence(name: str, certain: bool) -> str:
 
 
 def _commits(code: Code, function: Def, yielded: ast.Yield) -> list[ast.expr]:
-    own = [use.call for use in code.uses if use.scope is function and use.method == "commit"]
+    own = [use.call for use in code.uses_in(function) if use.method == "commit"]
     found: list[ast.expr] = [call for call in own if position(call) > position(yielded)]
     key = code.names.key(yielded.value)
     blocks = code.begun(key) if key else []
@@ -88,7 +88,7 @@ def middleware_session(code: Code) -> Iterable[Found]:
         ]
         if not nexts or not rows or code.is_test(function):
             continue
-        commits = [use.call for use in code.uses if use.scope is function and use.method == "commit"]
+        commits = [use.call for use in code.uses_in(function) if use.method == "commit"]
         begun = [row.value for row in rows if row.kind.begins]
         looks = any(isinstance(node, ast.Attribute) and node.attr == "status_code" for node in ast.walk(function))
         place = next(iter([*begun, *commits]), None)

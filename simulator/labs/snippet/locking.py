@@ -23,7 +23,7 @@ def deadlock_order(code: Code) -> Iterable[Found]:
         if code.is_test(function) or _is_ordered(code, function):
             continue
         names = {arg.arg for arg, _default in parameters(function)}
-        locks = [(use, _lock_of(code, use)) for use in code.uses if use.scope is function]
+        locks = [(use, _lock_of(code, use)) for use in code.uses_in(function)]
         taken = [(use, found[0], found[1] & names) for use, found in locks if found is not None]
         for (first, model, rows), (second, other, others) in pairwise(taken):
             if (
@@ -102,7 +102,7 @@ def _model_of(code: Code, calls: list[ast.Call]) -> str:
 def _locked_in_loop(code: Code, function: Def, names: set[str]) -> Iterator[Found]:
     for loop in code.tree.own(function, ast.For):
         given = isinstance(loop.iter, ast.Name) and loop.iter.id in names and isinstance(loop.target, ast.Name)
-        inside = [use for use in code.uses if use.scope is function and code.tree.in_body(use.call, loop.body)]
+        inside = [use for use in code.uses_in(function) if code.tree.in_body(use.call, loop.body)]
         for use in inside if given else ():
             found = _lock_of(code, use)
             if found and getattr(loop.target, "id", "") in found[1] and not _is_committed_in(code, use, loop):

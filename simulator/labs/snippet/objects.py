@@ -180,7 +180,11 @@ def _result(code: Code, node: ast.AST) -> Loaded | None:
         scope = code.tree.scope[node]
         return next((row for row in code.loaded if row.name == node.id and row.scope is scope and row.many), None)
     return (
-        next((row for use in code.uses if (row := code.result_of(use, node)) is not None), None) if _may(node) else None
+        next(
+            (row for use in code.uses_in(code.tree.scope[node]) if (row := code.result_of(use, node)) is not None), None
+        )
+        if _may(node)
+        else None
     )
 
 
@@ -215,7 +219,7 @@ def _lazy_sentence(name: str, certain: bool) -> str:
 
 
 def _selects(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> Iterator[Found]:
-    for use in code.uses:
+    for use in code.uses_in(code.tree.scope[loop]):
         if use.method not in READS or loop not in code.tree.ancestors(use.call) or use.method == "merge":
             continue
         whole = code.chain(use.call)

@@ -14,6 +14,8 @@ from simulator.i18n import gettext as _
 #: Bytes; more than this is a project and not a snippet.
 LIMIT = 200_000
 _PROMPT = re.compile(r"\s*(>>>|\.\.\.)( |$)")
+#: What a function's inside is put under when it was pasted without its head.
+_HEADER = "def pasted():"
 _FENCE = re.compile(r"\s*```")
 
 
@@ -38,12 +40,18 @@ def parse(source: str) -> Parsed:
     problem = SyntaxError("")
     for lines, extra in _readings(text.split("\n")):
         try:
-            module = _tree("\n".join(lines) + "\n")
+            return _parsed(text.split("\n"), lines, extra)
         except SyntaxError as error:
             problem = problem if problem.msg else error
-        else:
-            return Parsed(module, tuple(lines), extra, _indents(text.split("\n"), lines[extra:]))
-    raise SnippetError(_plain(problem, text), problem.lineno)
+    line = _line(problem)
+    raise SnippetError(_plain(problem, line, text), line)
+
+
+def _parsed(pasted: list[str], lines: list[str], extra: int) -> Parsed:
+    module = _tree("\n".join(lines) + "\n")
+    if _is_body(module):
+        return _parsed(pasted, [_HEADER, *(f"    {line}" for line in lines)], extra + 1)
+    return Parsed(module, tuple(lines), extra, _indents(pasted, lines[extra:]))
 
 
 def _refuse_early(text: str) -> None:
@@ -78,7 +86,19 @@ def _readings(lines: list[str]) -> Iterator[tuple[list[str], int]]:
     depth = _indent(even[first])
     outer = sorted({_indent(line) for line in even if line.strip()} - set(range(depth, 10_000)))
     if outer:
-        yield [*(f"{' ' * level}if True:" for level in outer), *even], len(outer)
+        heads = [*("if True:" for _level in outer[1:]), _HEADER]
+        yield [*(" " * level + head for level, head in zip(outer, heads, strict=True)), *even], len(outer)
+
+
+def _is_body(module: ast.Module) -> bool:
+    """Whether this is the inside of a function, pasted without its head: it returns or yields."""
+    nodes: list[ast.AST] = list(module.body)
+    for node in nodes:
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            nodes.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def _without_fences(lines: list[str]) -> list[str]:
@@ -103,8 +123,13 @@ def _indents(pasted: list[str], read: list[str]) -> tuple[int, ...]:
     return tuple(len(before) - len(after) for before, after in zip(pasted, read, strict=False))
 
 
-def _plain(error: SyntaxError, text: str) -> str:
-    line = error.lineno or 1
+def _line(error: SyntaxError) -> int:
+    """The line to look at: of the head whose block is missing, not of the end of the text."""
+    head = re.search(r"expected an indented block .*on line (\d+)", error.msg)
+    return int(head[1]) if head else error.lineno or 1
+
+
+def _plain(error: SyntaxError, line: int, text: str) -> str:
     for pattern, sentence in _sentences():
         if re.search(pattern, error.msg):
             return sentence.format(line=line)
@@ -120,12 +145,12 @@ def _sentences() -> tuple[tuple[str, str], ...]:
         (r"inconsistent use of tabs", _("Line {line}: tabs and spaces are mixed in the indentation.")),
         (r"Missing parentheses in call to '(print|exec)'", _("Line {line}: this is Python 2; Python 3 is read here.")),
         (r"multiple exception types must be parenth", _("Line {line}: this is Python 2; Python 3 is read here.")),
-        (r"expected an indented block", _("Line {line}: something indented is missing before it; is the end cut off?")),
+        (r"expected an indented block", _("Line {line}: what belongs under it is missing; is the end cut off?")),
         (r"was never closed", _("Line {line}: a bracket is opened and never closed; is the end cut off?")),
         (r"unterminated|EOF", _("Line {line}: a string or an expression is not finished; is the end cut off?")),
         (
             r"invalid (non-printable )?character",
             _("Line {line}: a character that Python does not know, such as a curly quote."),
         ),
-        (r"too many nested|too many statically", _("Line {line}: this is nested too deeply to be read.")),
+        (r"too many (nested|statically|levels)", _("Line {line}: this is nested too deeply to be read.")),
     )

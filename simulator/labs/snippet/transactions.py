@@ -141,7 +141,7 @@ def _handlers(code: Code) -> Iterator[tuple[ast.Try, ast.ExceptHandler]]:
 
 def _inside(code: Code, block: ast.Try) -> list[Use]:
     scope = code.tree.scope[block]
-    return [use for use in code.uses if use.scope is scope and code.tree.in_body(use.call, block.body)]
+    return [use for use in code.uses_in(scope) if code.tree.in_body(use.call, block.body)]
 
 
 def _in_savepoint(code: Code, call: ast.AST, block: ast.Try) -> bool:
