@@ -42,16 +42,18 @@ def object_lives(trace: Trace, request: str | None = None) -> tuple[ObjectLife, 
     """
     moves: dict[tuple[str | None, str], list[Move]] = {}
     for move in trace.moves:
-        if request is None or move.request == request:
-            moves.setdefault((move.request, move.object), []).append(move)
+        if request is None or move.event.request == request:
+            moves.setdefault((move.event.request, move.event.object), []).append(move)
     return tuple(_life(name, of, each) for (of, name), each in moves.items())
 
 
 def _life(name: str, request: str | None, moves: list[Move]) -> ObjectLife:
     ends = [move.at_ms for move in moves[1:]] + [None]
-    stays = tuple(
-        Stay(move.seq, move.at_ms, end, move.after, move.expired, move.cause, move.session)
-        for move, end in zip(moves, ends, strict=True)
-    )
-    keys = [move.key for move in moves if move.key]
+    stays = tuple(_stay(move, end) for move, end in zip(moves, ends, strict=True))
+    keys = [move.event.key for move in moves if move.event.key]
     return ObjectLife(name, keys[-1] if keys else "", request, stays)
+
+
+def _stay(move: Move, end_ms: float | None) -> Stay:
+    event = move.event
+    return Stay(event.seq, move.at_ms, end_ms, event.after, event.expired, event.cause, event.session)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from simulator.lifecycle import PoolObserved
+from simulator.lifecycle import ObjectStateChanged, PoolObserved
 from simulator.model import Scalar
 
 
@@ -218,20 +219,11 @@ class BackendStay(Span):
     blocked_by: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(NamedTuple):
     """One mapped object changes its state."""
 
-    seq: int
     at_ms: float
-    object: str
-    before: str
-    after: str
-    cause: str
-    key: str = ""
-    expired: bool = False
-    session: str | None = None
-    request: str | None = None
+    event: ObjectStateChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ class _Reader:
 
     def __init__(self, zero_ns: int) -> None:
         self._zero = zero_ns
+        self._handlers = _handlers()
         self._now = 0.0
         self._groups: dict[str | None, RequestDraft] = {}
         self._pools: list[Pool] = []
@@ -48,13 +49,9 @@ class _Reader:
         self._now = (event.at_ns - self._zero) / 1e6
         if self._ending:
             self._end_command(event)
-        handler = _handlers().get(type(event))
+        handler = self._handlers.get(type(event))
         if handler is not None:
             handler(self, event)
-        if event.session is not None and event.request in self._groups:
-            seen = self._groups[event.request].sessions.get(event.session)
-            if seen is not None:
-                seen.fields["last_ms"] = self._now
 
     def trace(self) -> Trace:
         """Everything read, frozen."""
@@ -106,6 +103,7 @@ class _Reader:
         name = str(event.session)
         if name not in sessions:
             sessions[name] = SessionDraft({"name": name, "first_ms": self._now, "last_ms": self._now})
+        sessions[name].fields["last_ms"] = self._now
         return sessions[name]
 
     def _session_created(self, event: lifecycle.SessionCreated) -> None:
@@ -143,8 +141,7 @@ class _Reader:
         self._session(event).commits.begin(self._begun(event))
 
     def _moved(self, event: lifecycle.ObjectStateChanged) -> None:
-        names = ("seq", "object", "before", "after", "cause", "key", "expired", "session", "request")
-        self._moves.append(Move(at_ms=self._now, **{name: getattr(event, name) for name in names}))
+        self._moves.append(Move(self._now, event))
 
     # The pool
 
@@ -184,7 +181,9 @@ class _Reader:
         if event.slot not in self._open:
             self._open_connection(event, event.slot, event.backend)
         fields = {"slot": event.slot, "backend": event.backend, "request": event.request, "session": None}
-        draft = self._held[event.slot] = self._begun(event) | fields | {"begins_ms": []}
+        if event.slot in self._held:
+            return  # a pool that gives the same connection again
+        draft = self._held[event.slot] = {**self._begun(event), **fields, "begins_ms": []}
         self._slots.setdefault(event.slot, []).append(draft)
         self._group(event).holds.append(draft)
 
