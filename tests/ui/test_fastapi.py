@@ -1,0 +1,60 @@
+"""The FastAPI page: the matrix is run, a cell opens, and what the page says of it is what client and database had."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.conftest import Opener
+from tests.ui.texts import html_text
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in at.metric}
+
+
+def cell(at: AppTest, dependency: str, ending: str) -> str:
+    """The label of a cell's button."""
+    return next(each.label for each in at.button if str(each.key).endswith(f"{dependency}_{ending}"))
+
+
+def test_it_opens_on_a_silent_one(open_page: Opener) -> None:
+    at = open_page("fastapi")
+    assert metrics(at) == {"The client was told": "200", "The database holds": "0 rows", "Still held": "0"}
+    text = html_text(at)
+    assert "Silent: the client was told that it worked, and nothing is stored." in text
+    order = " ".join(text.split())
+    assert "endpoint → response → after yield → COMMIT failed" in order
+    assert len([each for each in at.button if str(each.key).startswith("cell_")]) == 30
+    assert not at.warning
+
+
+#: What FastAPI's documentation of dependencies with yield and the database's rows say, whatever the driver.
+DOCUMENTED = (
+    ("with_yield", "ok", "200 · 1 row"),
+    ("no_finally", "error", "leak"),
+    ("commit_in_finally", "not_found", "404 · 1 row"),
+    ("function_scope", "commit_fails", "500 · 0 rows"),
+)
+
+
+@pytest.mark.parametrize("driver", ["0", "1"])
+def test_cells_agree_with_what_is_documented(open_page: Opener, driver: str) -> None:
+    at = open_page("fastapi", is_async=driver)
+    for dependency, ending, label in DOCUMENTED:
+        assert label in cell(at, dependency, ending)
+
+
+def test_a_click_opens_a_cell(open_page: Opener) -> None:
+    at = open_page("fastapi")
+    button = next(each for each in at.button if str(each.key).endswith("commit_in_finally_error"))
+    button.click().run()
+    assert not at.exception
+    assert metrics(at)["The database holds"] == "1 row"
+    assert "its row is stored" in html_text(at)
+
+
+def test_a_link_brings_a_cell_back_and_what_there_is_not_is_said(open_page: Opener) -> None:
+    at = open_page("fastapi", dependency="magic", ending="not_found")
+    assert any("dependency = magic" in each.value for each in at.warning)
+    assert metrics(at)["The client was told"] == "404"
