@@ -1,4 +1,4 @@
-"""The command line: `python -m simulator list | run | matrix`, the same runs as the pages, without a browser."""
+"""The command line: `python -m simulator list | run | matrix | fastapi`, the same runs as the pages in a terminal."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     matrix = commands.add_parser("matrix", help="the Hermitage table and the fix table, as run just now")
     matrix.add_argument("--json", action="store_true", help="both tables as JSON")
     matrix.set_defaults(command=_matrix)
+
+    fastapi = commands.add_parser("fastapi", help="six ways to write get_db, five ends of an endpoint, as run just now")
+    fastapi.set_defaults(command=_fastapi)
     return parser
 
 
@@ -108,6 +111,21 @@ def _matrix(options: argparse.Namespace) -> int:
         print(matrix_text(hermitage, fixes))
     expected = all(cell.as_expected for cell in hermitage) and all(cell.as_expected for cell in fixes)
     return 0 if expected else 1
+
+
+def _fastapi(options: argparse.Namespace) -> int:
+    # Web framework, server and client take a while to import: not for the other commands.
+    from simulator.labs.requests.matrix import run_matrix
+    from simulator.labs.requests.teardown import run_teardown
+    from simulator.labs.requests.text import matrix_text, teardown_text
+
+    engine = open_engine()
+    try:
+        print(matrix_text(run_matrix(engine)), end="\n\n")
+        print(teardown_text(run_teardown(engine)))
+    finally:
+        engine.close()
+    return 0
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Cell:
 def run_cell(engine: Engine, dependency_key: str, ending_key: str, is_async: bool = False) -> Cell:
     """One request in a place of its own. Raises KeyError, EngineBusy, EngineError, RunError."""
     with open_place(engine, SETUP, CONNECTIONS) as place:
-        return _run(place, dependency(dependency_key), ending(ending_key), is_async)
+        return run_in(place, dependency(dependency_key), ending(ending_key), is_async)
 
 
 def run_matrix(engine: Engine) -> Iterator[Cell]:
@@ -81,10 +81,11 @@ def run_matrix(engine: Engine) -> Iterator[Cell]:
         for written in DEPENDENCIES:
             for end in ENDINGS:
                 for is_async in (False, True):
-                    yield _run(place, written, end, is_async)
+                    yield run_in(place, written, end, is_async)
 
 
-def _run(place: Place, written: Dependency, end: Ending, is_async: bool) -> Cell:
+def run_in(place: Place, written: Dependency, end: Ending, is_async: bool) -> Cell:
+    """One request in a place that other cells use, too."""
     make: Callable[[Any], Any] = written.build_async if is_async else written.build
     build = end.build(endpoint_commits=written.endpoint_commits, is_async=is_async)
     # The one table serves many cells: each knows its own message.

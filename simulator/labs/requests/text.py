@@ -36,3 +36,8 @@ def _cell(cell: Cell) -> str:
 def _summary(cells: Sequence[Cell]) -> str:
     silent, leaks = sum(cell.silent for cell in cells), sum(cell.leaks for cell in cells)
     return f"{len(cells)} requests over HTTP: {silent} silent (told one thing, stored another), {leaks} with a leak."
+
+
+def teardown_text(cells: Iterable[Cell]) -> str:
+    """A line a case: what ran after what."""
+    return "\n".join(f"{cell.ending:12}{cell.dependency:20}{cell.told:5}{' > '.join(cell.order)}" for cell in cells)
