@@ -20,7 +20,7 @@ from simulator.ui.requests import picker
 from simulator.ui.requests.picker import Pick
 
 Cells = Mapping[tuple[str, str], Cell]
-_WIDTHS = [3, *(2 for _each in ENDINGS)]
+_WIDTHS = [2.6, *(2.0 for _each in ENDINGS)]
 
 
 def cells(now: Pick) -> Cells:
@@ -35,11 +35,17 @@ def forget() -> None:
 
 def show(now: Pick, found: Cells) -> None:
     """A click on a cell opens it below."""
+    with st.container(gap="xsmall"):
+        _table(now, found)
+    _summary(found)
+
+
+def _table(now: Pick, found: Cells) -> None:
     for column, ending in zip(st.columns(_WIDTHS)[1:], ENDINGS, strict=True):
-        column.markdown(f"**{plain(_(ending.title))}**", help=plain(_(ending.sentence)))
+        column.markdown(f"**{plain(_(ending.title))}**")
     for written in DEPENDENCIES:
         head, *columns = st.columns(_WIDTHS, vertical_alignment="center")
-        head.markdown(f"**{plain(_(written.title))}**", help=plain(_(written.sentence)))
+        head.markdown(f"**{plain(_(written.title))}**")
         for column, ending in zip(columns, ENDINGS, strict=True):
             cell = found[written.key, ending.key]
             picked = (now.dependency, now.ending) == (written.key, ending.key)
@@ -51,7 +57,6 @@ def show(now: Pick, found: Cells) -> None:
                     on_click=picker.choose,
                     args=(replace(now, dependency=written.key, ending=ending.key),),
                 )
-    _summary(found)
 
 
 def _run_all(is_async: bool) -> Cells:
