@@ -43,13 +43,13 @@ COLUMNS = 12
 Plain = dict[str, Any]
 
 
-def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS) -> go.Figure:
-    """Draw the score. Backgrounds are transparent and texts take the page's colour; `layout.meta` says, for each
-    annotation and shape, at which position it became known."""
+def plot_score(info: ScoreInfo, axis: Axis = Axis.STEPS, lane_height: int = LANE_HEIGHT) -> go.Figure:
+    """Draw the score, a lane `lane_height` pixels high. Backgrounds are transparent and texts take the page's colour;
+    `layout.meta` says, for each annotation and shape, at which position it became known."""
     lanes = max(len(info.sessions), 1)
     layout = {
         **frame(),
-        "height": lanes * LANE_HEIGHT + TOP + BOTTOM,
+        "height": lanes * lane_height + TOP + BOTTOM,
         "uirevision": axis.value,
         "xaxis": x_axis([info], axis),
         "yaxis": y_axis(info.sessions),

@@ -25,6 +25,8 @@ from simulator.ui.score_view import score_view
 
 #: How often a page asks whether something has happened by itself: a time-out, a killed connection, five idle minutes.
 PULSE_S = 1.0
+#: Of a lane, in pixels: lower than elsewhere, so that the buttons stay in sight.
+LANE_HEIGHT = 80
 _SHOWN = "drive_shown"
 
 
@@ -98,7 +100,7 @@ def _score(info: ScoreInfo) -> int:
         st.html(f'<div class="tx-invite"><span>👇</span><span>{escape(words)}</span></div>')
         return 0
     last = len(info.marks) - 1
-    return score_view(plot_score(info, Axis.STEPS), info.marks, key="drive_score", step=last)
+    return score_view(plot_score(info, Axis.STEPS, LANE_HEIGHT), info.marks, key="drive_score", step=last)
 
 
 def _tools(view: LiveView) -> None:
