@@ -10,7 +10,7 @@ from simulator.i18n import gettext as _
 from simulator.labs.snippet.code import Code, Loaded
 from simulator.labs.snippet.kinds import Key, arguments
 from simulator.labs.snippet.names import is_generator
-from simulator.labs.snippet.objects import expired, first_reads, outside, related
+from simulator.labs.snippet.objects import expired, first_reads, lazy_in_loops, outside, related
 from simulator.labs.snippet.rule import ASYNC_DOCS, Found, Rule
 from simulator.labs.snippet.sharing import captured
 from simulator.labs.snippet.tree import COMPREHENSIONS, DEFS, LOOPS, WITHS
@@ -170,6 +170,9 @@ def async_lazy_load(code: Code) -> Iterable[Found]:
     for row in rows:
         if (row.scope, row.name) not in done:
             yield from _returned(code, row)
+    for _loop, read, known in lazy_in_loops(code, asynchronous=True):
+        if not _is_awaitable(code, read):
+            yield Found(read, _lazy_sentence(ast.unparse(read), known), known)
 
 
 def _is_awaitable(code: Code, read: ast.Attribute) -> bool:

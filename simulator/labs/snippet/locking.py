@@ -184,7 +184,9 @@ def _values(nodes: list[ast.AST], model: str) -> set[str]:
         repr(node.value) for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, int | str)
     }
     dotted = {
-        ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        ast.unparse(node)
+        for node in nodes
+        if isinstance(node, ast.Attribute) and id(node) not in called and isinstance(node.value, ast.Name)
     }
     return (names | (numbers - {"True", "False"}) | {name for name in dotted if not name.startswith(model)}) - {
         model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
@@ -151,16 +152,22 @@ def _late_sentence(name: str, attribute: str, certain: bool) -> str:
 def n_plus_one(code: Code) -> Iterable[Found]:
     """A relationship read, or a SELECT sent, for each object of a result."""
     seen: set[ast.AST] = set()
-    for loop, target, rows in _loops(code):
-        if loop in seen:
-            continue
-        for node in _lazy_reads(code, loop, target, rows):
-            seen.add(loop)
-            yield node
-            break
+    for loop, read, known in lazy_in_loops(code, asynchronous=False):
+        seen.add(loop)
+        yield Found(read, _lazy_sentence(ast.unparse(read), known), known)
     for loop, target, rows in _loops(code):
         if loop not in seen:
             yield from _selects(code, loop, target, rows)
+
+
+def lazy_in_loops(code: Code, asynchronous: bool) -> Iterator[tuple[ast.AST, ast.Attribute, bool]]:
+    """Each loop over a result that reads a relationship of its objects, the first read, and whether it is known."""
+    for loop, target, rows in _loops(code):
+        if rows is None or rows.eager or rows.kind.what != "session":
+            continue
+        if (code.asynchronous(rows.key, rows.kind) is True) == asynchronous:
+            reads = _lazy_reads(code, loop, target, rows)
+            yield from ((loop, read, known) for read, known in islice(reads, 1))
 
 
 def _loops(code: Code) -> Iterator[tuple[ast.AST, str, Loaded | None]]:
@@ -192,16 +199,12 @@ def _may(node: ast.AST) -> bool:
     return isinstance(node, ast.Call | ast.Await)
 
 
-def _lazy_reads(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> Iterator[Found]:
-    if rows is None or rows.eager or rows.kind.what != "session":
-        return
+def _lazy_reads(code: Code, loop: ast.AST, target: str, rows: Loaded) -> Iterator[tuple[ast.Attribute, bool]]:
     for node in ast.walk(loop):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == target:
-            parent = code.tree.parent[node]
-            counted = _counts(code, parent, node)
             known = related(code, rows, node)
-            if known is not None or (counted and not code.relationships):
-                yield Found(node, _lazy_sentence(f"{target}.{node.attr}", bool(known)), bool(known))
+            if known is not None or (_counts(code, code.tree.parent[node], node) and not code.relationships):
+                yield node, bool(known)
 
 
 def _counts(code: Code, parent: ast.AST, node: ast.Attribute) -> bool:
@@ -220,7 +223,12 @@ def _lazy_sentence(name: str, certain: bool) -> str:
 
 def _selects(code: Code, loop: ast.AST, target: str, rows: Loaded | None) -> Iterator[Found]:
     for use in code.uses_in(code.tree.scope[loop]):
-        if use.method not in READS or loop not in code.tree.ancestors(use.call) or use.method == "merge":
+        if (
+            use.method not in READS
+            or loop not in code.tree.ancestors(use.call)
+            or use.method == "merge"
+            or use.key[1] == target
+        ):
             continue
         whole = code.chain(use.call)
         nodes = [*(part for argument in use.call.args for part in code.parts(argument)), *ast.walk(whole)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
@@ -13,6 +13,8 @@ from simulator.labs.snippet.names import decorated, is_generator
 from simulator.labs.snippet.rule import POOL_DOCS, SESSION_DOCS, Found, Rule
 from simulator.labs.snippet.tree import COMPREHENSIONS, DEFS, LOOPS, Def
 
+#: A sentence about a name, certain or not.
+Sentence = Callable[[str, bool], str]
 _CACHES = {"lru_cache", "cache", "cached", "singleton", "cache_resource"}
 _THREADS = {"Thread": "target", "Timer": "function"}
 _WARNS = N_(
@@ -56,7 +58,7 @@ def shared_connection(code: Code) -> Iterable[Found]:
             yield Found(pool, _("StaticPool gives one and the same connection to every thread."), True)
 
 
-def _made_once(code: Code, what: str, sentence: object) -> Iterator[Found]:
+def _made_once(code: Code, what: str, sentence: Sentence) -> Iterator[Found]:
     for row in code.bindings:
         if row.kind.what != what or row.how not in ("assigned", "with") or row.kind.registry:
             continue
@@ -69,11 +71,11 @@ def _made_once(code: Code, what: str, sentence: object) -> Iterator[Found]:
             certain = False
         else:
             certain = code.serves
-        yield Found(row.value, sentence(row.key[1], certain), certain)  # type: ignore[operator]
+        yield Found(row.value, sentence(row.key[1], certain), certain)
     yield from _kept_inside(code, what, sentence)
 
 
-def _kept_inside(code: Code, what: str, sentence: object) -> Iterator[Found]:
+def _kept_inside(code: Code, what: str, sentence: Sentence) -> Iterator[Found]:
     """`repo = Repo(SessionLocal())` at module level."""
     for node in code.tree.own(code.tree.module, ast.Assign):
         if (
@@ -85,7 +87,7 @@ def _kept_inside(code: Code, what: str, sentence: object) -> Iterator[Found]:
         for argument in [*node.value.args, *(word.value for word in node.value.keywords)]:
             kind = code.names.kind(argument) if isinstance(argument, ast.Call) else None
             if kind and kind.what == what and not kind.registry and _read_in_function(code, node.targets[0].id):
-                yield Found(argument, sentence(node.targets[0].id, code.serves), code.serves)  # type: ignore[operator]
+                yield Found(argument, sentence(node.targets[0].id, code.serves), code.serves)
 
 
 def _read_in_function(code: Code, name: str) -> bool:
@@ -116,7 +118,7 @@ def _connection_sentence(name: str, certain: bool) -> str:
     )
 
 
-def handed_to_threads(what: str) -> object:
+def handed_to_threads(what: str) -> Callable[[Code], Iterable[Found]]:
     """A rule for `Thread(target=f, args=(db,))`, `executor.submit(f, db)`, `executor.map(lambda x: f(db, x), xs)`."""
 
     def find(code: Code) -> Iterable[Found]:
@@ -229,7 +231,7 @@ _SAFE = SESSION_DOCS + "#is-the-session-thread-safe-is-asyncsession-safe-to-shar
 
 RULES = (
     Rule("global_session", _WARNS, _SAFE, global_session),
-    Rule("shared_session", _WARNS, _SAFE, handed_to_threads("session")),  # type: ignore[arg-type]
+    Rule("shared_session", _WARNS, _SAFE, handed_to_threads("session")),
     Rule("shared_session", _WARNS, _SAFE, cached_session),
     Rule(
         "shared_connection",
@@ -241,7 +243,7 @@ RULES = (
         "shared_connection",
         N_("A connection has one transaction: what one thread rolls back, the other one loses."),
         POOL_DOCS,
-        handed_to_threads("connection"),  # type: ignore[arg-type]
+        handed_to_threads("connection"),
     ),
     Rule(
         "scoped_session",

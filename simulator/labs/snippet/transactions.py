@@ -53,7 +53,14 @@ def _is_committed(code: Code, row: Binding) -> bool:
     if code.uses_of(row.key, "commit") or code.begun(row.key) or row.kind.begins:
         return True
     handed = any(code.names.last(node) == "commit" for node in map(code.tree.parent.get, code.loads(row.key)))
+    helpers = [code.names.defs.get(code.names.last(call.func)) for _node, call in code.passed(row.key)]
+    if any(helper is not None and "commit" in _steps(helper) for helper in helpers):
+        return True
     return handed or any(use.method == "begin" for use in code.uses_of(row.key))
+
+
+def _steps(function: Def) -> set[str]:
+    return {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
 
 
 def _nobody_else(code: Code, row: Binding, function: Def) -> bool | None:
