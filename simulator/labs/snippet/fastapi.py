@@ -157,10 +157,9 @@ def thread_pool(code: Code) -> Iterable[Found]:
     yield Found(
         places[0][0] if places else raised[0],
         _(
-            "Up to {threads} threads wait for {size} connections, and the dependency needs a thread to give one back."
-        ).format(threads=threads, size=size)
-        + " "
-        + _("It depends on how many requests come at once."),
+            "Up to {threads} threads wait for {size} connections, and giving one back needs a thread too: "
+            "a mistake if that many requests come at once."
+        ).format(threads=threads, size=size),
         False,
     )
 
