@@ -1,0 +1,19 @@
+"""Mistakes: what a client was told, what was stored and what leaked, beside the same with one line changed."""
+
+from simulator.ui import address
+from simulator.ui.banner import problems
+from simulator.ui.mistakes import headline, picker, predict, runs, sides, tabs
+
+mistake = picker.pick()
+headline.story(mistake)
+guess = predict.ask(mistake)
+with problems():
+    if guess.may_show:
+        pair = runs.of(mistake)
+        predict.tell(guess, pair.mistake)
+        headline.verdict(mistake, pair)
+        sides.show(mistake, pair)
+    else:
+        sides.code(mistake.mistake, "mistake", reveal=False)
+tabs.show(mistake)
+address.follow(picker.parameters(mistake))

@@ -1,0 +1,1 @@
+"""What the Mistakes page is made of."""

@@ -1,0 +1,102 @@
+"""Which of these is in my code? The pasted text is parsed and never run; each sign leads to its demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import streamlit as st
+
+from simulator.errors import SnippetError
+from simulator.i18n import gettext as _
+from simulator.i18n import ngettext
+from simulator.labs.mistakes.catalogue import MISTAKES
+from simulator.labs.snippet.parse import LIMIT
+from simulator.labs.snippet.signs import Sign, read
+from simulator.ui import source_view
+from simulator.ui.mistakes import picker
+from simulator.ui.plain import plain
+
+_TEXT = "mistakes_text"
+
+#: Where a rule of snippets and its demonstration have different keys.
+DEMONSTRATIONS: Mapping[str, str] = MappingProxyType({})
+
+EXAMPLE = """\
+engine = create_async_engine(URL)
+SessionLocal = sessionmaker(create_engine(URL))
+app = FastAPI()
+
+
+def get_db():
+    session = SessionLocal()
+    yield session
+    session.commit()
+    session.close()
+
+
+@app.post("/messages")
+async def send(text: str, db: Session = Depends(get_db)):
+    conversation = db.scalars(select(Conversation)).first()
+    answer = await llm.complete(conversation.title, text)
+    db.add(Message(conversation_id=conversation.id, content=answer))
+    try:
+        db.flush()
+    except IntegrityError:
+        pass
+    return answer
+"""
+
+
+def demonstration(sign: str) -> str | None:
+    """The key in the catalogue of mistakes of what a rule of snippets sees; None where there is none."""
+    key = DEMONSTRATIONS.get(sign, sign)
+    return key if any(mistake.key == key for mistake in MISTAKES) else None
+
+
+def show() -> None:
+    """Text on the left, signs on the right."""
+    st.markdown(_("Paste a get_db, an endpoint, a module: it is read like a book. Nothing of it is run or kept."))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.session_state.setdefault(_TEXT, EXAMPLE)
+        text = st.text_area(
+            _("Your code"),
+            key=_TEXT,
+            height=420,
+            max_chars=LIMIT,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        st.button(_("Read it"), icon="🔎", type="primary", key="mistakes_read")
+    with right:
+        try:
+            signs = read(text)
+        except SnippetError as error:
+            st.warning(plain(str(error)), icon="📄")
+            return
+        _summary(text, signs)
+        for number, sign in enumerate(signs):
+            _sign(sign, number)
+    if signs:
+        source_view.show(text, marked={sign.line for sign in signs}, tone="sign")
+
+
+def _summary(text: str, signs: tuple[Sign, ...]) -> None:
+    if not text.strip():
+        st.markdown(_("There is no text yet."))
+    elif not signs:
+        st.info(_("No sign of these mistakes was found, which is no proof that there is none."), icon="🔎")
+    else:
+        found = ngettext("{n} sign of a mistake", "{n} signs of mistakes", len(signs)).format(n=len(signs))
+        st.markdown(f"**{found}**")
+
+
+def _sign(sign: Sign, number: int) -> None:
+    key = demonstration(sign.mistake)
+    with st.container(border=True, gap="small"):
+        sure = _("certain") if sign.certain else _("depends on what is not shown")
+        st.markdown(f"**{_('Line {line}').format(line=sign.line)}** · {sure}  \n{plain(sign.sentence)}")
+        if key and st.button(_("See it happen"), icon="▶️", key=f"mistakes_sign_{number}"):
+            picker.choose(key)
+            st.rerun(scope="app")

@@ -1,0 +1,115 @@
+"""The mistake and its fix beside each other: three numbers, timeline, code, and each client's answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from html import escape
+
+import streamlit as st
+
+from simulator.i18n import gettext as _
+from simulator.labs.mistakes.entry import Mistake, Side
+from simulator.labs.mistakes.run import PairResult, SideResult
+from simulator.labs.mistakes.told import Told
+from simulator.ui import source_view
+from simulator.ui.mistakes import timelines, words
+
+#: Characters of a message, and names of clients in one row.
+_CUT, _NAMES = 150, 6
+
+
+def show(mistake: Mistake, pair: PairResult) -> None:
+    """Row by row, so that what belongs together is at one height."""
+    wrong, right = st.columns(2, gap="medium")
+    with wrong:
+        _numbers(mistake.mistake, pair.mistake, pair.fixed)
+    with right:
+        _numbers(mistake.fixed, pair.fixed)
+    timelines.show(mistake, pair)
+    wrong, right = st.columns(2, gap="medium")
+    with wrong:
+        code(mistake.mistake, "mistake")
+    with right:
+        code(mistake.fixed, "fix")
+    wrong, right = st.columns(2, gap="medium")
+    with wrong:
+        _told(pair.mistake)
+    with right:
+        _told(pair.fixed)
+
+
+def code(side: Side, tone: source_view.Tone, *, reveal: bool = True) -> None:
+    """What ran, not a copy of it; with the line that makes the difference unless that shall be guessed."""
+    source_view.show(side.source, marked=side.decisive_numbers if reveal else (), tone=tone)
+
+
+def _numbers(side: Side, result: SideResult, fixed: SideResult | None = None) -> None:
+    """`fixed` beside the mistake: what differs from it is marked."""
+    is_wrong = fixed is not None and fixed.stored != result.stored
+    kind, title = ("wrong", _("✕ The mistake")) if fixed else ("right", _("✓ The fix"))
+    boxes = [
+        _box(words.told(result), _("Clients were told"), words.errors(result)),
+        *_stored(side, result, is_wrong),
+        _box(str(result.leaked.connections), _("Leaked"), words.leaked(result), "leak" if words.leaked(result) else ""),
+    ]
+    st.html(
+        f'<div class="tx-mistake-side tx-mistake-{kind}"><h4>{escape(title)}</h4>'
+        f'<div class="tx-mistake-numbers">{"".join(boxes)}</div></div>'
+    )
+
+
+def _stored(side: Side, result: SideResult, is_wrong: bool) -> Iterator[str]:
+    if side.look:
+        tone = "wrong" if is_wrong else ""
+        yield _box(words.stored(result.stored), _("Stored"), _(side.look.title), tone)
+    if side.figure:
+        yield _box(str(result.figure), _("Counted"), _(side.figure.title))
+    if not side.look and not side.figure:
+        yield _box("–", _("Stored"), _("Nothing is written here"))
+
+
+def _box(value: str, title: str, detail: str, tone: str = "") -> str:
+    sign = {"wrong": "⚠ ", "leak": "💧 "}.get(tone, "")
+    return (
+        f'<div class="{tone and f"tx-mistake-box-{tone}"}"><small>{escape(title)}</small>'
+        f"<b>{sign}{escape(value)}</b><small>{escape(detail)}</small></div>"
+    )
+
+
+def _told(result: SideResult) -> None:
+    """A row for each answer that was given, with everybody who got it."""
+    heads = (_("Client"), _("Told"), _("Exception or answer"))
+    groups: dict[tuple[object, ...], list[Told]] = {}
+    for each in result.told:
+        groups.setdefault((each.status, each.error, each.sqlstate, each.answer, each.message), []).append(each)
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    st.html(
+        f'<div class="tx-wide"><table class="tx-mistake-told"><tr>{head}</tr>{"".join(map(_answer, groups.values()))}'
+        f"</table></div>{''.join(_warnings(result.warnings))}"
+    )
+
+
+def _answer(group: list[Told]) -> str:
+    first = group[0]
+    names = ", ".join(each.client for each in group[:_NAMES])
+    if len(group) > _NAMES:
+        names = _("{names} … ({count} clients)").format(names=names, count=len(group))
+    message = first.message or first.answer
+    error = f"<b>{escape(' '.join(filter(None, (first.error, first.sqlstate))))}</b> " if first.error else ""
+    status = "tx-mistake-failed" if first.status >= 500 or first.error else ""
+    return (
+        f'<tr><td>{escape(names)}</td><td class="{status}">{escape(str(first.status or _("gone")))}</td>'
+        f'<td title="{escape(message)}">{error}{escape(_cut(message))}</td></tr>'
+    )
+
+
+def _warnings(warnings: Iterable[str]) -> Iterator[str]:
+    """SQLAlchemy's own; nobody reads them in a server's log."""
+    for text, count in Counter(warnings).items():
+        said = _("SQLAlchemy warned {count} ×: {text}").format(count=count, text=_cut(text))
+        yield f'<p class="tx-mistake-warned" title="{escape(text)}">{escape(said)}</p>'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CUT else f"{text[:_CUT].rstrip()} …"

@@ -1,0 +1,39 @@
+"""Below both sides: why and the rule, a reader for one's own code, and all mistakes in one table."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from simulator.i18n import gettext as _
+from simulator.labs.mistakes.entry import Mistake
+from simulator.ui.language import fragment
+from simulator.ui.mistakes import paste, table
+from simulator.ui.plain import plain
+
+
+@fragment
+def show(mistake: Mistake) -> None:
+    """Only the tab that is open does its work."""
+    titles = (_("Why, and the rule"), _("Which of these is in my code?"), _("All mistakes"))
+    why, mine, everything = st.tabs(list(titles), key="mistakes_tabs", on_change="rerun")
+    if why.open:
+        with why:
+            _why(mistake)
+    if mine.open:
+        with mine:
+            paste.show()
+    if everything.open:
+        with everything:
+            table.show()
+
+
+def _why(mistake: Mistake) -> None:
+    parts = (
+        (_("Why"), mistake.why),
+        (_("The rule"), mistake.cure),
+        (_("What makes every run the same"), mistake.repeatable),
+    )
+    for column, (title, text) in zip(st.columns(3, gap="medium"), parts, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            st.markdown(plain(_(text)))
