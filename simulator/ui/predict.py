@@ -9,11 +9,13 @@ from types import MappingProxyType
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from simulator.history import StatementFailed, StepBlocked
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
+from simulator.locks import DEADLOCK as DEADLOCK_DETECTED
 from simulator.model import Outcome
 from simulator.run import RunResult
-from simulator.ui.link import Pick
+from simulator.ui.link import LOCKS, Pick
 
 #: The choices, in the words of somebody who has not seen the run.
 GUESSES: Mapping[Outcome, str] = MappingProxyType(
@@ -26,11 +28,25 @@ GUESSES: Mapping[Outcome, str] = MappingProxyType(
 )
 
 
+#: What can be said of locks before a run; a deadlock is said with its victim.
+NOBODY, WAITS, GIVES_UP, DEADLOCK = "nobody", "waits", "gives up", "deadlock"
+_WAITS: Mapping[str, str] = MappingProxyType(
+    {
+        NOBODY: N_("Nobody waits"),
+        WAITS: N_("Somebody waits, and all go on"),
+        GIVES_UP: N_("Somebody gets an error"),
+        DEADLOCK: N_("Deadlock: {session} is ended"),
+    }
+)
+
+Choice = Outcome | str
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """What somebody said before seeing it."""
 
-    outcome: Outcome | None
+    chosen: Choice | None
     #: whether the answer may be shown
     may_show: bool
     #: where the guess is answered
@@ -38,13 +54,15 @@ class Guess:
 
 
 def ask(pick: Pick) -> Guess:
-    """Show the choices."""
+    """Show the choices: how the run comes out, on the Locks page who waits and whom a deadlock ends."""
+    labels = _labels(pick)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(_("What will happen?"), width="content")
         chosen = st.segmented_control(
             _("What will happen?"),
-            list(GUESSES),
-            format_func=lambda outcome: _(GUESSES[outcome]),
+            list(labels),
+            format_func=lambda choice: labels[choice],
+            wrap=True,
             label_visibility="collapsed",
             key=f"guess {pick.scenario.key} {pick.variant.key} {pick.isolation.short} {hash(pick.schedule.steps)}",
         )
@@ -60,10 +78,35 @@ def ask(pick: Pick) -> Guess:
 
 def tell(guess: Guess, result: RunResult) -> None:
     """Whether the guess was right."""
-    if guess.outcome is None:
+    if guess.chosen is None:
         return
-    right = guess.outcome is result.outcome
+    right = guess.chosen in (result.outcome, waited(result))
     guess.place.markdown(f"🎯 **{_('Right')}**" if right else f"🤔 **{_('Not quite')}**", width="content")
+
+
+def waited(result: RunResult) -> str:
+    """What the run came to, in the choices of the Locks page."""
+    events = result.history.events
+    failed = [event for event in events if isinstance(event, StatementFailed)]
+    for event in failed:
+        if event.sqlstate == DEADLOCK_DETECTED:
+            return _victim(event.session or "")
+    if failed or any(abort.sqlstate for abort in result.aborts):
+        return GIVES_UP
+    return WAITS if any(isinstance(event, StepBlocked) for event in events) else NOBODY
+
+
+def _labels(pick: Pick) -> dict[Choice, str]:
+    if pick.scenario.family not in LOCKS.families:
+        return {outcome: _(text) for outcome, text in GUESSES.items()}
+    labels: dict[Choice, str] = {name: _(_WAITS[name]) for name in (NOBODY, WAITS, GIVES_UP)}
+    for session in pick.variant.sessions:
+        labels[_victim(session.name)] = _(_WAITS[DEADLOCK]).format(session=session.name)
+    return labels
+
+
+def _victim(session: str) -> str:
+    return f"{DEADLOCK} {session}"
 
 
 def schedule(pick: Pick) -> None:

@@ -60,6 +60,25 @@ def test_the_state_panel_tells_of_locks_rows_versions_and_reads(open_page: Opene
     assert said in open_tab(at, "run_state", title) + " ".join(str(one.value) for one in at.selectbox)
 
 
+@pytest.mark.parametrize(
+    ("query", "came"),
+    [
+        ({}, "deadlock T2"),
+        ({"variant": "other_victim"}, "deadlock T1"),
+        ({"scenario": "row_lock_wait"}, "waits"),
+        ({"scenario": "nowait", "variant": "nowait"}, "gives up"),
+        ({"scenario": "siread_locks"}, "nobody"),
+    ],
+)
+def test_a_guess_at_who_waits_and_who_is_ended_is_answered(open_page: Opener, query: dict[str, str], came: str) -> None:
+    at = open_page("locks", **query)
+    wrong = "waits" if came != "waits" else "nobody"
+    for chosen, said in ((wrong, "Not quite"), (came, "Right")):
+        next(group for group in at.button_group if (group.key or "").startswith("guess")).set_value(chosen).run()
+        assert not at.exception, at.exception
+        assert any(said in block.value for block in at.markdown), chosen
+
+
 @pytest.mark.parametrize(("scenario", "step"), [("deadlock", "3"), ("deadlock", "5"), ("row_lock_wait", "3")])
 def test_without_a_deadlock_nothing_is_counted_down(open_page: Opener, scenario: str, step: str) -> None:
     assert "deadlock_timeout:" not in html_text(open_page("locks", scenario=scenario, step=step))
