@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from simulator.labs.mistakes import contention, global_session, http, sharing, transactions
+from simulator.labs.mistakes import (
+    asynchronous,
+    contention,
+    global_session,
+    http,
+    isolation,
+    leaking,
+    objects,
+    pooled,
+    sharing,
+    transactions,
+)
 from simulator.labs.mistakes.entry import Mistake
 
 MISTAKES: tuple[Mistake, ...] = (
     *sharing.MISTAKES,
     *global_session.MISTAKES,
+    *pooled.MISTAKES,
+    *leaking.MISTAKES,
     *transactions.MISTAKES,
     *contention.MISTAKES,
+    *objects.MISTAKES,
+    *asynchronous.MISTAKES,
+    *isolation.MISTAKES,
     *http.MISTAKES,
 )
 _BY_KEY = {mistake.key: mistake for mistake in MISTAKES}

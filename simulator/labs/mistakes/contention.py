@@ -81,7 +81,7 @@ DEADLOCK_ORDER = Mistake(
         (transfer,),
         "session.execute(update(Account).where(Account.id == payer_id).values(balance=Account.balance - 10))",
         _crossing,
-        Expected({OK: 1, "OperationalError": 1}, ((990,), (1010,))),
+        Expected({OK: 1, "DeadlockDetected": 1}, ((990,), (1010,))),
         _BALANCES,
     ),
     fixed=Side(

@@ -35,7 +35,8 @@ Count = int | Between
 class Expected:
     """What must be observed in every run of a side."""
 
-    #: how many clients were told `OK`, or an exception of this class (`TimeoutError`), or ANY_ERROR
+    #: how many clients were told `OK`, or an exception of this class (`TimeoutError`, or the driver's that it wraps:
+    #: `DeadlockDetected`), or ANY_ERROR
     told: Mapping[str, Count]
     #: rows of `Look.query`
     stored: tuple[tuple[Scalar | Between, ...], ...] = ()

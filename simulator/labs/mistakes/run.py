@@ -129,11 +129,11 @@ def _differences(
 
 
 def _told_differences(expect: Expected, told: Sequence[Told]) -> Iterator[str]:
-    seen = Counter(it.outcome if it.outcome in expect.told else ANY_ERROR for it in told)
+    seen = Counter(_named(expect, it) for it in told)
     for outcome in (*expect.told, *(seen.keys() - expect.told.keys())):
         expected = expect.told.get(outcome, 0)
         if not _agrees(expected, seen[outcome]):
-            others = [it.error for it in told if it.outcome not in expect.told]
+            others = [it.error for it in told if _named(expect, it) == ANY_ERROR]
             yield _("Told {outcome}: {seen}, expected {expected}. {others}").format(
                 outcome=outcome, seen=seen[outcome], expected=expected, others=", ".join(others)
             )
@@ -143,6 +143,11 @@ def _told_differences(expect: Expected, told: Sequence[Told]) -> Iterator[str]:
             yield _("{client} was answered {seen!r}; expected: {expected!r}.").format(
                 client=client, seen=answers.get(client), expected=answer
             )
+
+
+def _named(expect: Expected, told: Told) -> str:
+    """What the expectation calls this outcome."""
+    return next((name for name in (told.cause, told.outcome) if name in expect.told), ANY_ERROR)
 
 
 def _agrees_row(expected: Sequence[object], seen: Sequence[object]) -> bool:

@@ -251,7 +251,7 @@ class Stage:
     async def let_go(self) -> None:
         """Take back what leaked, in the loop that used the run's async engine, and dispose of the engine."""
         await greenlet_spawn(self._held.reclaim)
-        if self._engine is not None:
+        if self._engine is not None and self._engine.dialect.is_async:
             await AsyncEngine(self._engine).dispose()
 
     # Order.
@@ -284,6 +284,12 @@ class Stage:
                 if monotonic() > deadline:
                     raise RunError(_("No backend came to wait for a lock in time."))
                 pace.wait(_PACE_S)
+
+    def end_backends(self) -> None:
+        """The server ends the application's connections, as a restart would, and has done so on return."""
+        with self.place.connect("administrator") as connection:
+            for backend, _state in self.place.application_backends():
+                connection.execute("SELECT pg_terminate_backend(%s, %s)", (backend, int(DEADLINE_S * 1000)))
 
     def moment(self, label: str, detail: str = "") -> None:
         """A point of the timeline that shall be seen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 
 from simulator.labs.mistakes.entry import OK
 
@@ -22,7 +22,7 @@ class Told:
     error: str = ""
     #: the message's first line
     message: str = ""
-    #: the driver's own class, where SQLAlchemy wrapped it: `DeadlockDetected`
+    #: class of the exception that SQLAlchemy wrapped, mostly the driver's own: `DeadlockDetected`
     cause: str = ""
     #: the database's code for it: `40P01`
     sqlstate: str = ""
@@ -40,7 +40,7 @@ def answered(client: str, answer: object) -> Told:
 
 def failed(client: str, error: BaseException) -> Told:
     """The request raised."""
-    original = error.orig if isinstance(error, DBAPIError) else None
+    original = error.orig if isinstance(error, StatementError) else None
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     return Told(
         client,

@@ -159,7 +159,7 @@ BATCH_BAD_ROW = Mistake(
         (import_messages,),
         'session.add(Message(conversation_id=1, role=role, content="imported"))',
         lambda stage: stage.call("A", import_messages, stage.sessions(), _ROLES),
-        Expected({"IntegrityError": 1}, ((0,),)),
+        Expected({"CheckViolation": 1}, ((0,),)),
         _IMPORTED,
     ),
     fixed=Side(
