@@ -33,9 +33,9 @@ NOBODY, WAITS, GIVES_UP, DEADLOCK = "nobody", "waits", "gives up", "deadlock"
 _WAITS: Mapping[str, str] = MappingProxyType(
     {
         NOBODY: N_("Nobody waits"),
-        WAITS: N_("Somebody waits, and all go on"),
-        GIVES_UP: N_("Somebody gets an error"),
-        DEADLOCK: N_("Deadlock: {session} is ended"),
+        WAITS: N_("They wait, then go on"),
+        GIVES_UP: N_("One gets an error"),
+        DEADLOCK: N_("Deadlock ends {session}"),
     }
 )
 
