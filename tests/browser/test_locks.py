@@ -47,6 +47,34 @@ def test_a_deadlock_is_driven_by_hand_to_its_victim(page: Page) -> None:
     expect(page.locator(".tx-verdict")).to_have_attribute("data-outcome", "retried")
 
 
+def test_a_deadlock_is_counted_down_while_it_is_played(page: Page) -> None:
+    page.goto("/locks?step=3")
+    settle(page)
+    page.get_by_role("button", name="Play (Space)").click()
+    counted = page.locator(".tx-countdown")
+    expect(counted).to_contain_text("slowed")
+    # Playing stays here until the bar has run down.
+    page.wait_for_function(
+        """() => {
+          const bar = document.querySelector(".tx-run span")?.getAnimations({ subtree: true })[0]
+          return bar?.playState === "finished"
+        }"""
+    )
+    expect(page.locator(".txs-count").first).to_have_text("4 / 9")
+    expect(counted.locator("li").last).to_have_css("opacity", "1")
+    expect(page.locator(".txs-count").first).to_have_text("5 / 9")
+    expect(counted).to_have_count(0)
+
+
+def test_a_link_opens_with_the_person_at_the_wheel_and_the_address_says_so(page: Page) -> None:
+    page.goto("/locks?scenario=deadlock_three&mode=drive")
+    press(page, "T3", 1)
+    expect(page).to_have_url(re.compile(r"scenario=deadlock_three.*mode=drive"))
+    page.get_by_role("radio", name="Run the schedule").click()
+    expect(page.locator(".tx-verdict")).to_be_visible()
+    expect(page).not_to_have_url(re.compile(r"mode="))
+
+
 def test_a_deadlock_that_has_run_is_stepped_through(page: Page) -> None:
     page.goto("/locks?step=3")
     settle(page)
