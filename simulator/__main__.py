@@ -14,6 +14,8 @@ from simulator.engines.start import open_engine
 from simulator.errors import ScenarioError, TxscopeError
 from simulator.export.json import matrix_json, run_json
 from simulator.export.text import matrix_text, run_text
+from simulator.labs.mistakes import catalogue as mistakes
+from simulator.labs.mistakes.tally import table_lines, tally
 from simulator.matrix import fix_table, hermitage_table
 from simulator.model import Isolation, Outcome, Scenario, Variant
 from simulator.run import run_scenario
@@ -50,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--order", help="steps in another order: 'T1.read T2.read ...'")
     run.add_argument("--json", action="store_true", help="the whole result as JSON")
     run.set_defaults(command=_run)
+
+    session = commands.add_parser("mistakes", help="each Session mistake and its fix, and what came of them")
+    session.add_argument("keys", nargs="*", metavar="KEY", help="mistakes by key (default: all)")
+    session.add_argument("--repeat", type=int, default=1, metavar="N", help="run each side N times (default: 1)")
+    session.set_defaults(command=_mistakes)
 
     matrix = commands.add_parser("matrix", help="the Hermitage table and the fix table, as run just now")
     matrix.add_argument("--json", action="store_true", help="both tables as JSON")
@@ -126,6 +133,24 @@ def _fastapi(options: argparse.Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _mistakes(options: argparse.Namespace) -> int:
+    try:
+        chosen = [mistakes.find(key) for key in options.keys] or list(mistakes.MISTAKES)
+    except KeyError as unknown:
+        known = ", ".join(mistake.key for mistake in mistakes.MISTAKES)
+        raise ScenarioError(f"There is no mistake {unknown}; there are {known}.") from None
+    engine = open_engine()
+    all_expected = True
+    try:
+        for mistake in chosen:
+            sides = [tally(engine, side, options.repeat) for side in (mistake.mistake, mistake.fixed)]
+            all_expected &= all(side.as_expected == side.runs for side in sides)
+            print("\n".join(table_lines(mistake, *sides)), flush=True)
+    finally:
+        engine.close()
+    return 0 if all_expected else 1
 
 
 if __name__ == "__main__":

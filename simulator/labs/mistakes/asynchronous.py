@@ -42,7 +42,7 @@ async def run_tools_warm(SessionLocal: AsyncSessions) -> Results:
         return await asyncio.gather(*(save_result(session, tool) for tool in TOOLS), return_exceptions=True)
 
 
-async def save_result_alone(SessionLocal: AsyncSessions, tool: str) -> str:
+async def save_alone(SessionLocal: AsyncSessions, tool: str) -> str:
     async with SessionLocal() as session:
         session.add(Message(conversation_id=1, role="tool", content=tool))
         await session.commit()
@@ -50,13 +50,13 @@ async def save_result_alone(SessionLocal: AsyncSessions, tool: str) -> str:
 
 
 async def run_tools_apart(SessionLocal: AsyncSessions) -> Results:
-    return await asyncio.gather(*(save_result_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)
+    return await asyncio.gather(*(save_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)
 
 
 async def run_tools_apart_warm(SessionLocal: AsyncSessions) -> Results:
     async with SessionLocal() as session:
         await session.scalar(select(Message.content).limit(1))
-        return await asyncio.gather(*(save_result_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)
+        return await asyncio.gather(*(save_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)
 
 
 def _tools(stage: Stage, work: Callable[[AsyncSessions], Awaitable[Results]]) -> None:
@@ -97,7 +97,7 @@ ASYNC_GATHER = Mistake(
         _RESULTS,
     ),
     fixed=Side(
-        (save_result_alone, run_tools_apart),
+        (save_alone, run_tools_apart),
         "async with SessionLocal() as session:",
         lambda stage: _tools(stage, run_tools_apart),
         Expected({OK: 3}, ((3,),)),
@@ -127,8 +127,8 @@ ASYNC_GATHER_WARM = Mistake(
         _RESULTS,
     ),
     fixed=Side(
-        (save_result_alone, run_tools_apart_warm),
-        "return await asyncio.gather(*(save_result_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)",
+        (save_alone, run_tools_apart_warm),
+        "return await asyncio.gather(*(save_alone(SessionLocal, tool) for tool in TOOLS), return_exceptions=True)",
         lambda stage: _tools(stage, run_tools_apart_warm),
         Expected({OK: 3}, ((3,),)),
         _RESULTS,

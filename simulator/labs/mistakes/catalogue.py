@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator.labs.mistakes import (
     asynchronous,
+    collisions,
     contention,
     global_session,
     http,
@@ -19,6 +20,7 @@ from simulator.labs.mistakes.entry import Mistake
 MISTAKES: tuple[Mistake, ...] = (
     *sharing.MISTAKES,
     *global_session.MISTAKES,
+    *collisions.MISTAKES,
     *pooled.MISTAKES,
     *leaking.MISTAKES,
     *transactions.MISTAKES,

@@ -253,11 +253,44 @@ RETURN_OBJECT = Mistake(
     ),
 )
 
+_EXPORTS = [[Call(name, "/export", method="GET")] for name in "ABC"]
+
+STREAM_SESSION = Mistake(
+    key="stream_session",
+    family="fastapi",
+    title=N_("A streamed response reads from a Session that is closed"),
+    story=N_(
+        "All messages are exported as a stream, and each client gets all of them. After three exports, the pool is empty: "
+        "each one has kept a connection."
+    ),
+    why=N_(
+        "With the scope function, the code after yield runs before the response. The stream is read later, and a closed "
+        "Session begins a new transaction when it is used again."
+    ),
+    cure=N_("A dependency that a stream reads from needs the scope request, which is the default."),
+    repeatable=N_(
+        "The exports come one after the other; the Sessions are kept, so that the garbage collector does not come by."
+    ),
+    mistake=Side(
+        (http_code.stream_session,),
+        'def export(session: Session = Depends(get_db, scope="function")) -> StreamingResponse:',
+        served(http_code.stream_session, _SMALL, *_EXPORTS),
+        Expected({OK: 3}, connections=3, transactions=3),
+    ),
+    fixed=Side(
+        (http_code.stream_session_fixed,),
+        "def export(session: Session = Depends(get_db)) -> StreamingResponse:",
+        served(http_code.stream_session_fixed, _SMALL, *_EXPORTS),
+        Expected({OK: 3}),
+    ),
+)
+
 MISTAKES = (
     COMMIT_AFTER_YIELD,
     COMMIT_IN_FINALLY,
     MIDDLEWARE_SESSION,
     BACKGROUND_SESSION,
+    STREAM_SESSION,
     NO_FINALLY,
     THREAD_POOL,
     RETURN_OBJECT,

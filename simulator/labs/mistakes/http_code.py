@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -196,3 +197,35 @@ def background_session_fixed(app: FastAPI, SessionLocal: sessionmaker[Session]) 
     ) -> None:
         session.add(Message(conversation_id=1, role="user", content=content))
         tasks.add_task(summarise, 1)
+
+
+def stream_session(app: FastAPI, SessionLocal: sessionmaker[Session]) -> None:
+    def get_db() -> Iterator[Session]:
+        with SessionLocal() as session:
+            yield session
+
+    @app.get("/export")
+    def export(session: Session = Depends(get_db, scope="function")) -> StreamingResponse:
+        def lines() -> Iterator[str]:
+            # Read while the response is sent. get_db has closed the Session by then:
+            # it begins anew, and nobody ends it.
+            for content in session.scalars(select(Message.content).order_by(Message.id)):
+                yield f"{content}\n"
+
+        return StreamingResponse(lines(), media_type="text/plain")
+
+
+def stream_session_fixed(app: FastAPI, SessionLocal: sessionmaker[Session]) -> None:
+    def get_db() -> Iterator[Session]:
+        with SessionLocal() as session:
+            yield session
+
+    @app.get("/export")
+    def export(session: Session = Depends(get_db)) -> StreamingResponse:
+        def lines() -> Iterator[str]:
+            # Read while the response is sent. get_db goes on after the response,
+            # and closes the Session then.
+            for content in session.scalars(select(Message.content).order_by(Message.id)):
+                yield f"{content}\n"
+
+        return StreamingResponse(lines(), media_type="text/plain")

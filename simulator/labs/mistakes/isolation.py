@@ -61,10 +61,10 @@ ORM_LOST_UPDATE = Mistake(
     key="orm_lost_update",
     family="isolation",
     title=N_("Two requests spend, one is forgotten"),
-    story=N_("One request spends 10 credits and another 100, at the same time. Both are told so. The account lost 10."),
+    story=N_("One request spends 10 credits and another 100, both at once. Both are told so. The account lost 10."),
     why=N_(
-        "`balance -= price` is Python: read, subtract, and at the flush write an absolute number. At READ COMMITTED the "
-        "second write overwrites the first."
+        "`balance -= price` is Python: read, subtract, and write an absolute number at the flush. At READ COMMITTED "
+        "the second write overwrites the first."
     ),
     cure=N_("Read with with_for_update=True before you compute; or let the UPDATE compute: Account.balance - price."),
     repeatable=N_(

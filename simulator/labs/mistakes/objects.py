@@ -59,7 +59,7 @@ GET_THEN_LOCK = Mistake(
     family="objects",
     title=N_("Locked, and yet out of date"),
     story=N_(
-        "The account is loaded, the model is asked, then the row is locked with FOR UPDATE, as it should be. In between "
+        "The account is loaded, the model is asked, then the row is locked with FOR UPDATE, as it should be. Meanwhile "
         "another request spent 100 credits. Both are told that all is well, and the 100 are there again."
     ),
     why=N_(
@@ -142,8 +142,8 @@ SCOPED_SESSION = Mistake(
     family="objects",
     title=N_("The next request publishes your draft"),
     story=N_(
-        "Ada's draft is discarded, and she is told so. The worker's thread then serves Grace, who saves a message. Both "
-        "messages are stored."
+        "Ada's draft is discarded, and she is told so. The worker's thread then serves Grace, who saves a message. "
+        "Both messages are stored."
     ),
     why=N_(
         "scoped_session has one Session a thread, and a server's thread serves many requests. The draft waited in it."

@@ -58,7 +58,7 @@ RESET_ON_RETURN = Mistake(
     ),
     why=N_(
         "A setting of the session lives as long as the connection, and a pooled connection lives for days. What the "
-        "pool does on return is a ROLLBACK; this SET was committed. With pool_reset_on_return=None not even that is sent."
+        "pool does on return is a ROLLBACK, and this SET was committed; pool_reset_on_return=None sends not even that."
     ),
     cure=N_("SET LOCAL, or set_config(…, true): a setting of the transaction, which ends before anybody else comes."),
     repeatable=N_("Two requests, one after the other, and a pool of one connection."),

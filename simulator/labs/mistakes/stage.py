@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -20,14 +18,12 @@ from sqlalchemy.util import greenlet_spawn
 
 from simulator.errors import RunError
 from simulator.i18n import gettext as _
+from simulator.labs.mistakes.clients import CLIENT, Clients
 from simulator.labs.mistakes.gate import DEADLINE_S, Gate
 from simulator.labs.mistakes.held import Held
-from simulator.labs.mistakes.told import Told, answered, failed
 from simulator.labs.place import Place
 from simulator.recorder import BackendWatch, Recorder, trace
 
-#: The client that this thread or task works for.
-_CLIENT: ContextVar[str | None] = ContextVar("txscope_client", default=None)
 #: Seconds between two looks at the server; what is waited for decides, not the looks.
 _PACE_S = 0.001
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND wait_event_type = 'Lock'"
@@ -44,31 +40,6 @@ class Leaks:
 
 
 @dataclass(slots=True)
-class Client:
-    """What a request will be answered, unless it raises."""
-
-    name: str
-    answer: object = None
-
-
-@dataclass(slots=True)
-class Running:
-    """A client at work in a thread of its own."""
-
-    name: str
-    _thread: threading.Thread
-    _errors: list[BaseException]
-
-    def join(self) -> None:
-        """Wait for its end. Raises RunError after the deadline, and what the stage itself raised in the thread."""
-        self._thread.join(DEADLINE_S)
-        if self._thread.is_alive():
-            raise RunError(_("{name} did not come to an end in time.").format(name=self.name))
-        if self._errors:
-            raise self._errors[0]
-
-
-@dataclass(slots=True)
 class _Bar:
     """Where a gate stands: which clients it stops, and at which statements."""
 
@@ -81,25 +52,18 @@ class _Bar:
         return where == self.where and self.client in (None, client) and self.sql in sql
 
 
-@dataclass(slots=True)
-class _Counted:
-    leaks: Leaks | None = None
-    told: list[Told] = field(default_factory=list)
-
-
-class Stage:
+class Stage(Clients):
     """One side's stage. `run_side` makes it and clears it; an entry's `run` uses it."""
 
     def __init__(self, place: Place) -> None:
+        super().__init__()
         self.place = place
         self._recorder: Recorder | None = None
         self._engine: SqlEngine | None = None
         self._maker: sessionmaker[Session] | async_sessionmaker[AsyncSession] | None = None
         self._held = Held()
         self._bars: list[_Bar] = []
-        self._counted = _Counted()
-        self._changed = threading.Condition()
-        self._threads: list[Running] = []
+        self._leaks: Leaks | None = None
         self._tracing = ExitStack()
 
     # The application: one engine, one sessionmaker.
@@ -144,91 +108,6 @@ class Stage:
         """
         self._held.let_go()
 
-    # Clients.
-
-    @contextmanager
-    def client(self, name: str, title: str = "") -> Iterator[Client]:
-        """A request of this client: set `answer`; an exception ends it, and the client is told 500."""
-        client = Client(name)
-        token = _CLIENT.set(name)
-        try:
-            with self.recorder.request(name, title=title):
-                yield client
-        except RunError:
-            raise
-        except Exception as error:  # noqa: BLE001 (a web framework, too, answers 500 to whatever is raised)
-            self.tell(failed(name, error))
-        else:
-            self.tell(answered(name, client.answer))
-        finally:
-            _CLIENT.reset(token)
-
-    def tell(self, told: Told) -> None:
-        """A client has its answer."""
-        with self._changed:
-            self._counted.told.append(told)
-            self._changed.notify_all()
-
-    def wait_told(self, count: int, outcome: str = "") -> None:
-        """Wait until `count` clients have their answers (with this outcome). Raises RunError after the deadline."""
-
-        def enough() -> bool:
-            return sum(outcome in ("", told.outcome) for told in self._counted.told) >= count
-
-        with self._changed:
-            if not self._changed.wait_for(enough, DEADLINE_S):
-                raise RunError(_("The clients were not answered in time."))
-
-    def start(self, name: str, work: Callable[..., object], *arguments: Any) -> Running:
-        """A client's request in a thread of its own: what `work` returns is its answer."""
-
-        def request() -> None:
-            with self.client(name) as client:
-                client.answer = work(*arguments)
-
-        return self.thread(name, request)
-
-    def call(self, name: str, work: Callable[..., object], *arguments: Any) -> None:
-        """The same, and wait for its end."""
-        self.start(name, work, *arguments).join()
-
-    def meanwhile(self, slow: Callable[[], object], quick: Callable[[], object]) -> None:
-        """A works until it calls the model; B comes, works and has its answer; then the model answers A."""
-        with self.gate("llm", "A") as thinking:
-            first = self.start("A", slow)
-            thinking.reached()
-            self.call("B", quick)
-        first.join()
-
-    def together(self, *requests: tuple[str, Callable[..., object], *tuple[Any, ...]]) -> None:
-        """Clients at once, `(name, work, arguments…)` each: none begins before all are there. Waits for all."""
-        line = threading.Barrier(len(requests))
-
-        def lined_up(work: Callable[..., object], arguments: tuple[Any, ...]) -> object:
-            line.wait(DEADLINE_S)
-            return work(*arguments)
-
-        running = [self.start(name, lined_up, work, arguments) for name, work, *arguments in requests]
-        for each in running:
-            each.join()
-
-    def thread(self, name: str, work: Callable[[], object]) -> Running:
-        """Other work in a thread: a server, a migration. It has the run's context; the run waits for its end."""
-        errors: list[BaseException] = []
-
-        def target() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 (join raises it where it can be told)
-                errors.append(error)
-
-        context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(target,), name=f"txscope-mistake-{name}", daemon=True)
-        running = Running(name, thread, errors)
-        self._threads.append(running)
-        thread.start()
-        return running
-
     def run_async(self, main: Callable[[], Awaitable[object]]) -> None:
         """Run a coroutine in a loop and a thread of its own; leaks are counted there before the engine is disposed."""
 
@@ -272,24 +151,40 @@ class Stage:
             self._pass("llm")
         return f"An answer to: {prompt}"
 
+    def meanwhile(self, slow: Callable[[], object], quick: Callable[[], object]) -> None:
+        """A works until it calls the model; B comes, works and has its answer; then the model answers A."""
+        with self.gate("llm", "A") as thinking:
+            first = self.start("A", slow)
+            thinking.reached()
+            self.call("B", quick)
+        first.join()
+
     def wait_for_lock(self, count: int = 1) -> None:
         """Wait until the server says that so many of the run's backends wait for a lock. Raises RunError."""
-        deadline = monotonic() + DEADLINE_S
-        pace = threading.Event()
         with self.place.connect("look") as connection:
-            while True:
+
+            def waiting() -> bool:
                 row = connection.execute(_WAITING, (f"{self.place.label}:%",)).fetchone()
-                if row is not None and row[0] >= count:
-                    return
-                if monotonic() > deadline:
-                    raise RunError(_("No backend came to wait for a lock in time."))
-                pace.wait(_PACE_S)
+                return row is not None and row[0] >= count
+
+            self._until(waiting, _("No backend came to wait for a lock in time."))
 
     def end_backends(self) -> None:
         """The server ends the application's connections, as a restart would, and has done so on return."""
         with self.place.connect("administrator") as connection:
             for backend, _state in self.place.application_backends():
-                connection.execute("SELECT pg_terminate_backend(%s, %s)", (backend, int(DEADLINE_S * 1000)))
+                connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
+            self._until(
+                lambda: not self.place.application_backends(), _("The server did not end the connections in time.")
+            )
+
+    def _until(self, holds: Callable[[], bool], otherwise: str) -> None:
+        deadline = monotonic() + DEADLINE_S
+        pace = threading.Event()
+        while not holds():
+            if monotonic() > deadline:
+                raise RunError(otherwise)
+            pace.wait(_PACE_S)
 
     def moment(self, label: str, detail: str = "") -> None:
         """A point of the timeline that shall be seen."""
@@ -304,27 +199,21 @@ class Stage:
             raise RunError(_("The demonstration asks for its recorder before it has an engine."))
         return self._recorder
 
-    @property
-    def told(self) -> tuple[Told, ...]:
-        """By client's name."""
-        return tuple(sorted(self._counted.told, key=lambda told: told.client))
-
     def count_leaks(self) -> Leaks:
         """What is checked out, and what is idle in transaction, at the first call; later calls say the same."""
-        if self._counted.leaks is None:
+        if self._leaks is None:
             pool: Any = self._engine.pool if self._engine is not None else None
             checked_out = pool.checkedout() if hasattr(pool, "checkedout") else len(self._held.checked_out())
             ours = set(self.recorder.tape.backends())
             idle = [pid for pid, state in self.place.application_backends() if "idle in transaction" in state]
-            self._counted.leaks = Leaks(checked_out, len(ours.intersection(idle)))
-        return self._counted.leaks
+            self._leaks = Leaks(checked_out, len(ours.intersection(idle)))
+        return self._leaks
 
     def finish(self) -> None:
         """Open every gate and wait for every thread. Raises RunError, or what a thread raised."""
         for bar in self._bars:
             bar.gate.open()
-        for running in self._threads:
-            running.join()
+        self.join_all()
 
     def reclaim(self) -> None:
         """Take back what leaked, and stop listening."""
@@ -353,7 +242,7 @@ class Stage:
         self._pass("after_cursor_execute", sql)
 
     def _pass(self, where: str, sql: str = "") -> None:
-        client = _CLIENT.get()
+        client = CLIENT.get()
         for bar in self._bars:
             if bar.stops(where, client, sql):
                 self.moment("gate", where)
