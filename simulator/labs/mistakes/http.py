@@ -260,12 +260,12 @@ STREAM_SESSION = Mistake(
     family="fastapi",
     title=N_("A streamed response reads from a Session that is closed"),
     story=N_(
-        "All messages are exported as a stream, and each client gets all of them. After three exports, the pool is empty: "
-        "each one has kept a connection."
+        "A conversation is exported as a stream, and each client gets all of it. After three exports the pool is empty: "
+        "each of them has kept a connection."
     ),
     why=N_(
-        "With the scope function, the code after yield runs before the response. The stream is read later, and a closed "
-        "Session begins a new transaction when it is used again."
+        "With the scope function, the code after yield runs before the response. The stream is read later, and a "
+        "closed Session begins a new transaction when it is used again."
     ),
     cure=N_("A dependency that a stream reads from needs the scope request, which is the default."),
     repeatable=N_(

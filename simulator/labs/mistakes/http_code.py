@@ -209,7 +209,7 @@ def stream_session(app: FastAPI, SessionLocal: sessionmaker[Session]) -> None:
         def lines() -> Iterator[str]:
             # Read while the response is sent. get_db has closed the Session by then:
             # it begins anew, and nobody ends it.
-            for content in session.scalars(select(Message.content).order_by(Message.id)):
+            for content in session.scalars(select(Message.content).where(Message.conversation_id == 1)):
                 yield f"{content}\n"
 
         return StreamingResponse(lines(), media_type="text/plain")
@@ -225,7 +225,7 @@ def stream_session_fixed(app: FastAPI, SessionLocal: sessionmaker[Session]) -> N
         def lines() -> Iterator[str]:
             # Read while the response is sent. get_db goes on after the response,
             # and closes the Session then.
-            for content in session.scalars(select(Message.content).order_by(Message.id)):
+            for content in session.scalars(select(Message.content).where(Message.conversation_id == 1)):
                 yield f"{content}\n"
 
         return StreamingResponse(lines(), media_type="text/plain")

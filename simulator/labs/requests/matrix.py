@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,12 +75,15 @@ def run_cell(engine: Engine, dependency_key: str, ending_key: str, is_async: boo
         return run_in(place, dependency(dependency_key), ending(ending_key), is_async)
 
 
-def run_matrix(engine: Engine) -> Iterator[Cell]:
-    """All sixty, as they are done: by get_db, then by ending, sync before async. Raises like `run_cell`."""
+def run_matrix(engine: Engine, kinds: Sequence[bool] = (False, True)) -> Iterator[Cell]:
+    """All sixty, as they are done: by get_db, then by ending, sync before async (`kinds`: `is_async` or not).
+
+    Raises like `run_cell`.
+    """
     with open_place(engine, SETUP, CONNECTIONS) as place:
         for written in DEPENDENCIES:
             for end in ENDINGS:
-                for is_async in (False, True):
+                for is_async in kinds:
                     yield run_in(place, written, end, is_async)
 
 

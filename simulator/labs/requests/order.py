@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.history import AnyEvent, History
+from simulator.i18n import N_
 from simulator.labs.requests.observed import AFTER, BEFORE
 from simulator.lifecycle import ConnectionEnding, Moment, SessionEnded, WorkStarted
 
-#: The parts, as `order` names them.
-ENTER = "before yield"
-ENDPOINT = "endpoint"
+#: The parts, as `order` names them; translated where they are shown.
+ENTER = N_("before yield")
+ENDPOINT = N_("endpoint")
 COMMIT = "COMMIT"
-COMMIT_FAILED = "COMMIT failed"
+COMMIT_FAILED = N_("COMMIT failed")
 ROLLBACK = "ROLLBACK"
-RESPONSE = "response"
-BACKGROUND = "background tasks"
-EXIT = "after yield"
-LEFT = "client disconnected"
+RESPONSE = N_("response")
+BACKGROUND = N_("background tasks")
+EXIT = N_("after yield")
+LEFT = N_("client disconnected")
 
 _MOMENTS = {"response started": RESPONSE, LEFT: LEFT}
 _WORKS = {("dependency", BEFORE): ENTER, ("dependency", AFTER): EXIT}
