@@ -260,8 +260,8 @@ STREAM_SESSION = Mistake(
     family="fastapi",
     title=N_("A streamed response reads from a Session that is closed"),
     story=N_(
-        "A conversation is exported as a stream, and each client gets all of it. After three exports the pool is empty: "
-        "each of them has kept a connection."
+        "A conversation is exported as a stream, and each client gets all of it. After three exports the pool is "
+        "empty: each of them has kept a connection."
     ),
     why=N_(
         "With the scope function, the code after yield runs before the response. The stream is read later, and a "
