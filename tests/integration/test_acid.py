@@ -17,12 +17,14 @@ import pytest
 
 from simulator.engines.base import Engine
 from simulator.engines.embedded import EmbeddedServer
+from simulator.engines.start import open_engine
 from simulator.errors import EngineBusy, EngineError
 from simulator.history import History, StatementFailed, StatementFinished
 from simulator.labs.lifecycle.acid import ACID, AcidRun, letter, private, run_acid
 from simulator.labs.lifecycle.acid.private import private_server
 from simulator.lifecycle import ConnectionEnding, ConnectionInvalidated, Moment
 from simulator.scenarios.loader import find
+from tests.integration.servers import password_server
 
 pytestmark = pytest.mark.usefixtures("own_temporary_folder")
 REPEATED = pytest.mark.parametrize("repetition", range(3))
@@ -120,7 +122,9 @@ def test_isolation_points_to_a_scenario_of_the_anomalies_lab(engine: Engine) -> 
 
 
 @REPEATED
-def test_a_committed_row_outlives_its_server(engine: Engine, server: EmbeddedServer, repetition: int) -> None:
+def test_a_committed_row_outlives_its_server_and_a_hurried_one_does_not(
+    engine: Engine, server: EmbeddedServer, repetition: int
+) -> None:
     run = run_acid(engine, "durability")
     assert run.held
     assert run.facts == (
@@ -140,15 +144,30 @@ def test_a_committed_row_outlives_its_server(engine: Engine, server: EmbeddedSer
     assert [e.label for e in _events(run.history, Moment)][2] == "kill -9"
     assert any(server.data_dir.name in sentence for sentence in run.sentences), "the shared server is told of"
     assert psutil.pid_exists(server.pid), "and it lives"
+    _assert_hurried_commit_is_lost(run.twin)
 
 
-@REPEATED
-def test_a_commit_that_does_not_wait_is_lost(engine: Engine, repetition: int) -> None:
-    twin = run_acid(engine, "durability").twin
+def _assert_hurried_commit_is_lost(twin: AcidRun | None) -> None:
     assert twin is not None
     assert not twin.held
     assert _facts(twin) == ["Ann, Cleo, Eve", "Ann, Cleo"]
     assert "SET LOCAL synchronous_commit = off" in twin.code
+
+
+def test_a_server_that_database_url_names_serves_the_transfers_and_is_not_killed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with password_server(tmp_path_factory.mktemp("external")) as external:
+        engine = open_engine({"DATABASE_URL": external.url("ada")})
+        try:
+            assert run_acid(engine, "atomicity").held
+            assert run_acid(engine, "consistency").held
+            run = run_acid(engine, "durability")
+        finally:
+            engine.close()
+        assert run.held
+        assert any("DATABASE_URL names" in sentence for sentence in run.sentences)
+        assert external.admin.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_an_error_in_the_run_takes_the_private_server_away(own_temporary_folder: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from simulator.engines.base import Engine
+from simulator.engines.base import Engine, ServerInfo
 from simulator.errors import EngineBusy, EngineError, RunError
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
@@ -33,6 +33,10 @@ _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 _PRIVATE = N_(
     "This run has a PostgreSQL server of its own, in a temporary folder that is removed afterwards: the server that "
     "everybody uses ({place}) may not be killed."
+)
+_PRIVATE_TOO = N_(
+    "This run has a PostgreSQL server of its own, in a temporary folder that is removed afterwards: the server that "
+    "DATABASE_URL names ({place}) is not killed, and nothing is said about its settings."
 )
 _LIMIT = N_("Not shown: a power failure. What a disk keeps then, only its own write cache decides.")
 
@@ -106,7 +110,8 @@ class _Application:
 def run_durability(engine: Engine) -> AcidRun:
     """Commit, kill the backend that served it, commit, kill the whole server; beside it a commit that does not wait.
 
-    `engine` is only told of. Takes about 2 s. Raises EngineBusy; EngineError where no such server can run here.
+    `engine` is told of, and not touched. Takes about 2 s.
+    Raises EngineBusy; EngineError where no such server can run here.
     """
     with _server() as server:
         with server.connect() as connection:
@@ -115,11 +120,11 @@ def run_durability(engine: Engine) -> AcidRun:
                 "SELECT name, setting FROM pg_settings WHERE name = ANY(%s) ORDER BY name", (list(_SETTINGS),)
             ).fetchall()
         settings: Facts = tuple((Told(str(name)), str(setting)) for name, setting in shown)
-        run = _patient(server, engine.info().place)
+        run = _patient(server, engine.info())
         return replace(run, observed=settings + run.observed, twin=_hurried(server))
 
 
-def _patient(server: PrivateServer, place: str) -> AcidRun:
+def _patient(server: PrivateServer, everybody: ServerInfo) -> AcidRun:
     server.words()
     with _application(server) as app:
         one = app.crash(application.open_account, "Ann", "Ben", app.kill_backend)
@@ -132,7 +137,7 @@ def _patient(server: PrivateServer, place: str) -> AcidRun:
         _verdict(one),
         Told(N_("Then, kill -9 of all the server's processes, and a new start.")),
         _verdict(all_),
-        Told.of(_PRIVATE, place=place),
+        Told.of(_PRIVATE if everybody.embedded else _PRIVATE_TOO, place=everybody.place),
         Told(_LIMIT),
     )
     held = one.kept and one.undone and all_.kept and all_.undone
