@@ -5,10 +5,12 @@ Written by the `graphviz` library, which escapes; drawn in the browser by `st.gr
 
 from __future__ import annotations
 
+from html import escape
 from typing import NamedTuple
 
 import graphviz
 
+from simulator.figures.labels import width
 from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, session_colors, text_on
 from simulator.i18n import gettext as _
 from simulator.locks import Wait, WaitForGraph, wanted
@@ -51,9 +53,8 @@ def waits_dot(info: WaitsInfo, dark: bool = False) -> str:
         edge_attr={"fontname": "sans-serif", "fontsize": "16", "arrowsize": "0.9", "fontcolor": text},
     )  # fmt: skip
     for name in info.sessions:
-        victim = {"penwidth": "4", "color": RED, "xlabel": _("victim"), "fontcolor": text_on(colors[name])}
-        marks = victim if name == info.victim else {"fontcolor": text_on(colors[name])}
-        graph.node(name, fillcolor=colors[name], **marks)
+        marks = _victim(name) if name == info.victim else {}
+        graph.node(name, fillcolor=colors[name], fontcolor=text_on(colors[name]), **marks)
     for wait in info.waits:
         closed = wait in info.cycle
         graph.edge(
@@ -66,6 +67,17 @@ def waits_dot(info: WaitsInfo, dark: bool = False) -> str:
             style="dashed" if wait.inferred else "solid",
         )
     return str(graph.source)
+
+
+def _victim(name: str) -> dict[str, str]:
+    """Another shape with a red edge and the word in it: beside it the word would lie on an arrow."""
+    word = _("victim")
+    label = f'<{escape(name)}<BR/><FONT POINT-SIZE="16">{escape(word)}</FONT>>'
+    # Graphviz takes a Chinese character for half as wide as it is.
+    margin = f"{0.05 + 0.05 * (width(word) - len(word)):.2f},0.05"
+    return {
+        "shape": "box", "style": "filled,rounded", "penwidth": "4", "color": RED, "label": label, "margin": margin,
+    }  # fmt: skip
 
 
 def _lines(wait: Wait, info: WaitsInfo) -> tuple[str, ...]:
