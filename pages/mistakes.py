@@ -2,7 +2,7 @@
 
 from simulator.ui import address
 from simulator.ui.banner import problems
-from simulator.ui.mistakes import headline, picker, predict, runs, sides, tabs
+from simulator.ui.mistakes import headline, picker, predict, runs, sides, tabs, top
 
 mistake = picker.pick()
 headline.story(mistake)
@@ -17,3 +17,4 @@ with problems():
         sides.code(mistake.mistake, "mistake", reveal=False)
 tabs.show(mistake)
 address.follow(picker.parameters(mistake))
+top.of(mistake.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from html import escape
 from typing import Literal
@@ -51,7 +52,12 @@ def _lines(source: str) -> Iterator[tuple[int, str]]:
             if number:
                 html.append("")
             if part:
-                html[-1] += f'<span class="tx-source-{name}">{escape(part)}</span>' if name else escape(part)
+                html[-1] += f'<span class="tx-source-{name}">{escape(part)}</span>' if name else _breakable(part)
     plain = source.rstrip().split("\n")
     for line, text in zip(plain, html, strict=False):
         yield len(line) - len(line.lstrip()), text
+
+
+def _breakable(text: str) -> str:
+    """A line that is too long goes on behind a bracket or a dot, not in the middle of a name."""
+    return re.sub(r"([(\[.])", r"\1<wbr>", escape(text))

@@ -10,11 +10,11 @@ import streamlit as st
 from simulator.errors import SnippetError
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
-from simulator.labs.mistakes.catalogue import MISTAKES
+from simulator.labs.mistakes.catalogue import MISTAKES, find
 from simulator.labs.snippet.parse import LIMIT
 from simulator.labs.snippet.signs import Sign, read
 from simulator.ui import source_view
-from simulator.ui.mistakes import picker
+from simulator.ui.mistakes import picker, words
 from simulator.ui.plain import plain
 
 _TEXT = "mistakes_text"
@@ -94,9 +94,11 @@ def _summary(text: str, signs: tuple[Sign, ...]) -> None:
 
 def _sign(sign: Sign, number: int) -> None:
     key = demonstration(sign.mistake)
-    with st.container(border=True, gap="small"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
         sure = _("certain") if sign.certain else _("depends on what is not shown")
         st.markdown(f"**{_('Line {line}').format(line=sign.line)}** · {sure}  \n{plain(sign.sentence)}")
-        if key and st.button(_("See it happen"), icon="▶️", key=f"mistakes_sign_{number}"):
+        if key and st.button(
+            _("See it happen"), icon="▶️", key=f"mistakes_sign_{number}", help=plain(words.label(find(key)))
+        ):
             picker.choose(key)
             st.rerun(scope="app")

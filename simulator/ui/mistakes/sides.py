@@ -70,10 +70,11 @@ def _stored(side: Side, result: SideResult, is_wrong: bool) -> Iterator[str]:
 
 
 def _box(value: str, title: str, detail: str, tone: str = "") -> str:
+    kept = value.replace(" × ", "\u00a0×\u00a0")
     sign = {"wrong": "⚠ ", "leak": "💧 "}.get(tone, "")
     return (
         f'<div class="{tone and f"tx-mistake-box-{tone}"}"><small>{escape(title)}</small>'
-        f"<b>{sign}{escape(value)}</b><small>{escape(detail)}</small></div>"
+        f"<b>{sign}{escape(kept)}</b><small>{escape(detail)}</small></div>"
     )
 
 
@@ -81,7 +82,7 @@ def _told(result: SideResult) -> None:
     """A row for each answer that was given, with everybody who got it."""
     heads = (_("Client"), _("Told"), _("Exception or answer"))
     groups: dict[tuple[object, ...], list[Told]] = {}
-    for each in result.told:
+    for each in sorted(result.told, key=_by_number):
         groups.setdefault((each.status, each.error, each.sqlstate, each.answer, each.message), []).append(each)
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     st.html(
@@ -95,13 +96,18 @@ def _answer(group: list[Told]) -> str:
     names = ", ".join(each.client for each in group[:_NAMES])
     if len(group) > _NAMES:
         names = _("{names} … ({count} clients)").format(names=names, count=len(group))
-    message = first.message or first.answer
+    message = first.message.partition(" (Background on this error")[0] or first.answer
     error = f"<b>{escape(' '.join(filter(None, (first.error, first.sqlstate))))}</b> " if first.error else ""
     status = "tx-mistake-failed" if first.status >= 500 or first.error else ""
     return (
         f'<tr><td>{escape(names)}</td><td class="{status}">{escape(str(first.status or _("gone")))}</td>'
         f'<td title="{escape(message)}">{error}{escape(_cut(message))}</td></tr>'
     )
+
+
+def _by_number(each: Told) -> tuple[int, str]:
+    """Client 2 before client 10."""
+    return len(each.client), each.client
 
 
 def _warnings(warnings: Iterable[str]) -> Iterator[str]:

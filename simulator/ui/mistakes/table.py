@@ -8,12 +8,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from simulator.i18n import gettext as _
-from simulator.labs.mistakes.catalogue import MISTAKES
+from simulator.labs.mistakes.catalogue import MISTAKES, find
 from simulator.labs.mistakes.entry import Mistake
+from simulator.labs.mistakes.run import PairResult
 from simulator.ui.banner import problems
 from simulator.ui.mistakes import picker, runs, words
-from simulator.ui.mistakes.runs import Row
 from simulator.ui.plain import plain
+
+_WIDTHS = (5, 9)
 
 
 def show() -> None:
@@ -23,8 +25,9 @@ def show() -> None:
         summary = st.empty()
     summary.markdown(_summary(), width="content")
     progress = st.empty()
-    _head()
-    places = {mistake.key: _line(mistake) for mistake in MISTAKES}
+    with st.container(key="mistakes_table", gap="xsmall"):
+        _head()
+        places = {mistake.key: _line(mistake) for mistake in MISTAKES}
     if clicked:
         with problems("mistakes_all"):
             _run_all(progress, places)
@@ -47,20 +50,20 @@ def _summary() -> str:
     return _("{run} of {all} run; {silent} of them silent; {odd} not as expected.").format(
         run=len(rows),
         all=len(MISTAKES),
-        silent=sum(row.kind == "silent" for row in rows.values()),
+        silent=sum(words.verdict(find(key), row).kind == "silent" for key, row in rows.items()),
         odd=sum(not row.as_expected for row in rows.values()),
     )
 
 
 def _head() -> None:
-    _left, right = st.columns([3, 4])
-    cells = (_("The mistake: told"), _("stored"), _("The fix: told"), _("stored"))
+    _left, right = st.columns(_WIDTHS)
+    cells = (_("Clients were told"), _("What came of it"), _("Told with the fix"))
     right.html(f'<div class="tx-mistake-row">{"".join(f"<b>{escape(cell)}</b>" for cell in cells)}</div>')
 
 
 def _line(mistake: Mistake) -> DeltaGenerator:
     """The button that opens it, and the place of its results."""
-    left, right = st.columns([3, 4], vertical_alignment="center", gap="small")
+    left, right = st.columns(_WIDTHS, vertical_alignment="center", gap="small")
     with left:
         if st.button(plain(words.label(mistake)), key=f"mistakes_open_{mistake.key}", type="tertiary"):
             picker.choose(mistake.key)
@@ -72,16 +75,12 @@ def _line(mistake: Mistake) -> DeltaGenerator:
 
 def _fill(place: DeltaGenerator, mistake: Mistake) -> None:
     row = runs.rows().get(mistake.key)
-    cells = _cells(row) if row else "<span>–</span>" * 4
-    place.html(f'<div class="tx-mistake-row tx-mistake-row-{row.kind if row else "none"}">{cells}</div>')
+    kind, cells = ("none", ("–", "", "")) if row is None else _cells(mistake, row)
+    texts = "".join(f"<span>{escape(text)}</span>" for text in cells)
+    place.html(f'<div class="tx-mistake-row tx-mistake-row-{kind}">{texts}</div>')
 
 
-def _cells(row: Row) -> str:
-    differs = row.mistake.stored != row.fixed.stored
-    leak = f"<br>💧 {escape(row.mistake.leaked)}" if row.mistake.leaked else ""
-    odd = f"<br>⚠ {escape(_('not as expected'))}" if not row.as_expected else ""
-    return (
-        f"<span>{escape(row.mistake.told)}{leak}</span>"
-        f'<span class="{"tx-red" if differs else ""}">{"⚠ " if differs else ""}{escape(row.mistake.stored)}</span>'
-        f"<span>{escape(row.fixed.told)}{odd}</span><span>{escape(row.fixed.stored)}</span>"
-    )
+def _cells(mistake: Mistake, row: PairResult) -> tuple[str, tuple[str, ...]]:
+    found = words.verdict(mistake, row)
+    odd = "" if row.as_expected else _("⚠ not as expected")
+    return found.kind, (words.told(row.mistake), " ".join((*found.sentences[1:], odd)), words.told(row.fixed))

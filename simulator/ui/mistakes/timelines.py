@@ -1,10 +1,115 @@
-"""Both timelines, one time scale; the place of a figure that is drawn elsewhere."""
+"""Both timelines at one time scale: requests, slots and the pool; a click on a bar tells what it stands for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from html import escape
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from simulator.figures.swimlanes import plot_swimlanes, swimlanes_info
+from simulator.figures.swimlanes_info import SwimlanesInfo
+from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import PairResult
+from simulator.traces.spans import Trace
+from simulator.traces.trace import read
+from simulator.ui import runs
+from simulator.ui.chart_view import chart_view
+from simulator.ui.language import fragment
+from simulator.ui.lifecycle import bar
+
+#: Requests with a lane of their own in one figure; the pool's curve counts all.
+MOST_LANES = 12
+#: Pixels that a figure of a few lanes may take, so that both fit on a screen below the numbers.
+COMPACT, TOP = 250, 8
+#: Beyond this, one scale would leave nothing to see of the shorter side.
+_RATIO = 8.0
+_OPEN = "mistakes_opened"
 
 
+class _Drawn(NamedTuple):
+    info: SwimlanesInfo
+    figure: go.Figure
+    requests: int
+    shown: int
+
+
+@fragment
 def show(mistake: Mistake, pair: PairResult) -> None:
-    """Filled in when the swimlanes are there."""
+    """The mistake on the left, the fix on the right."""
+    traces = runs.kept("mistake_traces", id(pair), lambda: (read(pair.mistake.history), read(pair.fixed.history)))
+    is_open = bool(st.session_state.get(_OPEN))
+    wrong, right = (_drawn(trace, is_open=is_open) for trace in traces)
+    shares_scale = _align(wrong, right)
+    labels = (_("Timeline of the mistake"), _("Timeline of the fix"))
+    for column, drawn, side, label in zip(
+        st.columns(2, gap="medium"), (wrong, right), ("wrong", "right"), labels, strict=True
+    ):
+        with column:
+            clicked = chart_view(drawn.figure, key=f"mistakes_{side}_{mistake.key}", label=label)
+            found = drawn.info.bars.get(clicked or "")
+            if found is not None:
+                with st.container(border=True):
+                    bar.show(found)
+    st.html(_legend((wrong.figure, right.figure)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.toggle(_("Show Sessions, pool and statements of each request"), key=_OPEN, persist_state="session")
+        st.caption(" ".join(_remarks(wrong, right, shares_scale=shares_scale)))
+
+
+def _drawn(trace: Trace, *, is_open: bool) -> _Drawn:
+    names = [request.name for request in trace.requests]
+    shown = names[:MOST_LANES]
+    info = swimlanes_info(trace, expanded=shown if is_open else (), show=(*shown, ""))
+    figure = plot_swimlanes(info)
+    # One legend for both stands below them.
+    height = figure.layout.height - figure.layout.margin.t + TOP
+    figure.update_layout(showlegend=False, margin_t=TOP, height=height)
+    if not is_open and len(info.lanes) <= MOST_LANES // 2:
+        figure.update_layout(height=min(COMPACT, height))
+    used = max((moment.checked_out + moment.waiting for moment in info.pool), default=0)
+    if info.size and used <= info.size:
+        # Overflow that nobody needed would only make the curve flat.
+        figure.update_layout(yaxis2_range=[0, info.size * 1.1])
+    return _Drawn(info, figure, len(names), len(shown))
+
+
+def _align(wrong: _Drawn, right: _Drawn) -> bool:
+    """One scale for both, unless one side took so much longer that nothing would be seen of the other."""
+    lengths = [max(each.info.end_ms - each.info.start_ms, 0.001) for each in (wrong, right)]
+    longest = max(lengths)
+    if longest > _RATIO * min(lengths):
+        return False
+    for each in (wrong, right):
+        start = each.info.start_ms
+        each.figure.update_layout(xaxis_range=[start - 0.01 * longest, start + 1.02 * longest])
+    return True
+
+
+def _legend(figures: Iterable[go.Figure]) -> str:
+    """A swatch for each kind of bar in either figure, as the figure draws it."""
+    swatches = {}
+    for trace in (trace for figure in figures for trace in figure.data if trace.type == "bar" and trace.showlegend):
+        color = trace.marker.color if isinstance(trace.marker.color, str) else trace.marker.color[0]
+        hatched = " tx-mistake-hatched" if trace.marker.pattern.shape else ""
+        swatches[trace.name] = (
+            f'<span><i class="tx-mistake-swatch{hatched}" style="--tx-c:{color}"></i>{escape(trace.name)}</span>'
+        )
+    return f'<div class="tx-mistake-legend">{"".join(swatches.values())}</div>'
+
+
+def _remarks(wrong: _Drawn, right: _Drawn, *, shares_scale: bool) -> list[str]:
+    remarks = [_("Click a bar: its SQL, its times and its line of code.")]
+    if not shares_scale:
+        remarks.append(_("The two time scales differ."))
+    most = max((wrong, right), key=lambda each: each.requests)
+    if most.shown < most.requests:
+        remarks.append(
+            _("{shown} of {all} requests have a lane; the pool's curve counts all.").format(
+                shown=most.shown, all=most.requests
+            )
+        )
+    return remarks

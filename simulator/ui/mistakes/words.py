@@ -86,8 +86,8 @@ def verdict(mistake: Mistake, pair: PairResult) -> Verdict:
     kind = _kind(mistake, pair, consequences)
     words = {
         "silent": _("Silent"),
-        "raised": _("Somebody is told"),
-        "costs": _("Nobody is told"),
+        "raised": _("An error"),
+        "costs": _("It costs"),
         "unseen": _("No difference"),
     }
     if kind == "unseen":
@@ -110,6 +110,8 @@ def is_error(each: Told) -> bool:
 
 def _told_sentence(result: SideResult) -> str:
     statuses = {each.status for each in result.told}
+    if raised := errors(result):
+        return _("The clients were told {counts}: {errors}.").format(counts=told(result), errors=raised)
     if len(statuses) != 1:
         return _("The clients were told {counts}.").format(counts=told(result))
     status = str(statuses.pop() or _("nothing: it was gone"))
@@ -120,14 +122,14 @@ def _told_sentence(result: SideResult) -> str:
 
 def _consequences(mistake: Mistake, pair: PairResult) -> Iterator[str]:
     wrong, right = pair.mistake, pair.fixed
+    if told(wrong) != told(right):
+        yield _("Told with the fix: {counts}.").format(counts=told(right))
     look, figure = mistake.mistake.look, mistake.mistake.figure
     if look and wrong.stored != right.stored:
         yield _("{what}: {wrong}. With the fix: {right}.").format(
             what=_(look.title), wrong=stored(wrong.stored), right=stored(right.stored)
         )
     yield from _answers(wrong, right)
-    if not any(map(is_error, wrong.told)) and told(wrong) != told(right):
-        yield _("With the fix: {counts}.").format(counts=told(right))
     if figure and wrong.figure != right.figure:
         yield _("{what}: {wrong}. With the fix: {right}.").format(
             what=_(figure.title), wrong=wrong.figure, right=right.figure
