@@ -206,7 +206,7 @@ def _three_at_once(stage: Stage, request: Callable[[], Awaitable[int]], waiting:
     """Billing has changed the row and commits when so many requests wait for it: a slow query, without a clock."""
     billing = stage.place.connect("billing")
     billing.execute("BEGIN")
-    billing.execute("UPDATE accounts SET balance = 500 WHERE id = 1")
+    billing.execute("UPDATE accounts SET balance = 700 WHERE id = 1")
 
     def commit() -> None:
         with billing:
@@ -261,14 +261,14 @@ SYNC_IN_ASYNC = Mistake(
         (balance_blocking,),
         'return session.get_one(Account, 1, with_for_update={"read": True}).balance',
         _blocking,
-        Expected({OK: 3}, figure=1, answers={"A": "500", "B": "500", "C": "500"}),
+        Expected({OK: 3}, figure=1, answers={"A": "700", "B": "700", "C": "700"}),
         figure=_AT_ONCE,
     ),
     fixed=Side(
         (balance_awaiting,),
         'return (await session.get_one(Account, 1, with_for_update={"read": True})).balance',
         _awaiting,
-        Expected({OK: 3}, figure=3, answers={"A": "500", "B": "500", "C": "500"}),
+        Expected({OK: 3}, figure=3, answers={"A": "700", "B": "700", "C": "700"}),
         figure=_AT_ONCE,
     ),
 )

@@ -13,7 +13,6 @@ from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake, Side
 from simulator.labs.mistakes.run import SideResult, run_side
 
-
 #: With more clients their answers say nothing.
 _FEW = 3
 
