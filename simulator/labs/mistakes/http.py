@@ -52,7 +52,7 @@ NO_FINALLY = Mistake(
     timeout=True,
 )
 
-_TEN = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 0.25}
+_TEN = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 0.15}
 _COUNTS = [Call(f"client {number}", "/messages", method="GET") for number in range(1, _REQUESTS + 1)]
 
 THREAD_POOL = Mistake(
@@ -77,7 +77,7 @@ THREAD_POOL = Mistake(
         (http_code.thread_pool,),
         "def count_messages(session: Session = Depends(get_db)) -> int:",
         served(http_code.thread_pool, _TEN, _COUNTS),
-        Expected({OK: Between(10, 75), "TimeoutError": Between(25, 90)}),
+        Expected({OK: Between(10, 80), "TimeoutError": Between(20, 90)}),
     ),
     fixed=Side(
         (http_code.thread_pool_fixed,),
