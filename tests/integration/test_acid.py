@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -233,3 +234,20 @@ def test_where_no_server_can_run_a_sentence_says_so(
     with pytest.raises(EngineError, match=r"^Durability takes a server of its own .* none can run here"):
         run_acid(engine, "durability")
     place.unlink()
+
+
+def test_many_who_want_a_server_of_their_own_get_it_one_by_one(
+    own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private, "_PATIENCE_SECONDS", 60.0)
+    alone = threading.Lock()
+
+    def use(_number: int) -> bool:
+        with private._own_folder() as folder:
+            free = alone.acquire(blocking=False)
+            (folder / "pg-mine").mkdir()  # fails where another one's is still there
+            alone.release()
+            return free
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(use, range(200)))

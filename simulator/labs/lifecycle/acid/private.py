@@ -160,7 +160,12 @@ def _own_folder() -> Iterator[Path]:
         _remove(Cluster(folder / "pg", SETTINGS))
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for left_over in folder.glob("pg*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        # The lock goes last: whoever waits may make a new one in this moment, and then the folder is theirs.
+        (folder / "lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
         os.close(descriptor)
 
 
@@ -176,7 +181,8 @@ def _lock(folder: Path) -> int:
 
 def _try_lock(folder: Path) -> int | None:
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise EngineError(_("{place} belongs to somebody else; remove it, or set TMPDIR.").format(place=folder))
