@@ -202,6 +202,7 @@ def test_after_five_minutes_the_page_says_that_the_run_was_rolled_back_and_close
 def test_a_link_restores_the_wheel(open_page: Opener) -> None:
     at = open_page("locks", mode="drive", scenario="nowait")
     assert at.button_group(key="mode").value == "drive"
+    assert not at.warning
     assert not at.button(key=f"drive_{find('nowait').variants[0].sessions[0].name}_next").disabled
     assert manager().live.going_on() == 1
     at.button_group(key="mode").set_value("schedule").run()

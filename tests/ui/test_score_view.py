@@ -23,7 +23,7 @@ def page() -> None:
 
     info = score_info(samples.lost_update(), samples.LOST_UPDATE)
     figure = plot_score(info, Axis(st.session_state.get("axis", "steps")))
-    step = score_view(figure, info.marks, key="score", step=st.session_state.get("want", 0))
+    step = score_view(figure, info.marks, key="score", step=st.session_state.get("want", 0), holds={3: 2500.0})
     st.json({"step": step, "clicked": clicked("score")})
 
 
@@ -53,6 +53,10 @@ def viewer_goes(at: AppTest, step: int, clicked: int | None = None) -> AppTest:
 
 def test_starts_where_the_page_says() -> None:
     assert shown(open_page(want=4)) == {"step": 4, "clicked": None}
+
+
+def test_playing_stays_where_there_is_something_to_look_at() -> None:
+    assert [mark["hold"] for mark in data(open_page())["marks"]] == [0, 0, 0, 2500, 0, 0]
 
 
 @pytest.mark.parametrize(("want", "step"), [(99, 5), (-3, 0)])
