@@ -28,7 +28,7 @@ def page() -> None:
 
 
 def open_page(**state: Any) -> AppTest:
-    at = AppTest.from_function(page)
+    at = AppTest.from_function(page, default_timeout=30)
     for name, value in state.items():
         at.session_state[name] = value
     return at.run()
