@@ -9,7 +9,7 @@ import sys
 from benchmarks.measure import machine
 
 #: name -> module with main() -> bool; in the order in which they run
-NAMES = ("cells", "rival", "determinism", "observation", "live", "load", "pages", "stepping")
+NAMES = ("cells", "rival", "determinism", "observation", "live", "load", "recording", "pages", "stepping")
 
 
 def main() -> int:

@@ -156,8 +156,8 @@ class PoolListeners:
 
     def served(self, asking: _Asking, connection: PoolProxiedConnection) -> None:
         """The pool gave one; where it is the one that this thread has already, no listener was told."""
-        slot: Slot | None = connection.info.get(self._tape)
-        if not asking.answered and slot is not None:
+        slot: Slot | None = None if asking.answered else connection.info.get(self._tape)
+        if slot is not None:
             fields = {"asked": asking.number, "backend": slot.backend}
             self._tape.note(ConnectionCheckedOut, fields, slot=slot.number)
         self._over(asking)

@@ -65,7 +65,7 @@ class Tape:
         """Take a note; `append` is one step for every thread. Without `request` it is the current one."""
         if self._over:
             return
-        name = REQUEST.get() if isinstance(request, EllipsisType) else request
+        name = REQUEST.get() if request is ... else request
         self.notes.append((monotonic_ns(), kind, session, name, slot, fields))
 
     def stop(self) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import pickle
+import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -593,3 +598,58 @@ def test_parameters_become_short_text_at_once() -> None:
 def test_where_no_line_is_the_applications_the_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.recorder.statements._NOT_THE_APPLICATION", ("/", "<"))
     assert application_line() is None
+
+
+SHOP = """
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
+
+engine = create_engine("sqlite://")
+SessionLocal = sessionmaker(engine)
+
+
+def place_order():
+    with SessionLocal() as session:
+        session.execute(text("SELECT 'an order'"))
+        session.commit()
+
+
+async def app(scope, receive, send):
+    place_order()
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+"""
+README = Path(__file__).parents[2] / "README.md"
+
+
+def _examples() -> list[str]:
+    section = README.read_text(encoding="utf-8").split("## Trace your own application")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize(("number", "requests"), [(0, ["order 17", "order 18"]), (1, ["request 1", "request 2"])])
+def test_the_readmes_examples_run(
+    number: int, requests: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, server = ModuleType("shop"), ModuleType("uvicorn")
+    exec(compile(SHOP, "shop.py", "exec"), vars(shop))
+    middleware: list[Any] = []
+    shop.app.add_middleware = lambda kind, **given: middleware.append(kind(shop.app, **given))
+    vars(server)["run"] = lambda _app: [_get(middleware[0]) for _ in range(2)]
+    monkeypatch.setitem(sys.modules, "shop", shop)
+    monkeypatch.setitem(sys.modules, "uvicorn", server)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(_examples()[number], "README.md", "exec"), {})
+    history = History.from_json((tmp_path / "trace.json").read_text(encoding="utf-8"))
+    assert [each.request for each in history.events if isinstance(each, StatementStarted)] == requests
+    assert [each.request for each in history.events if isinstance(each, RequestEnded)] == requests
+
+
+def _get(app: Any) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.request"}
+
+    async def send(_message: object) -> None:
+        return
+
+    asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
