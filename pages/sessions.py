@@ -2,12 +2,13 @@
 
 from simulator.ui import address
 from simulator.ui.banner import problems
-from simulator.ui.lifecycle import controls, details, headline, link, runs
+from simulator.ui.lifecycle import controls, details, headline, lanes, link, runs
 
 load, clicked = controls.load()
 with problems():
     shown = runs.of(load, again=clicked)
     controls.remark(runs.differs(shown, load))
     headline.show(shown)
+    lanes.show(shown.trace)
     details.show(shown, load)
 address.follow(link.parameters(load))

@@ -52,6 +52,11 @@ def built() -> tuple[Lab, ...]:
     return tuple(lab for lab in LABS if lab.path.exists())
 
 
+def find(key: str) -> Lab:
+    """The lab of this key. Raises StopIteration where there is none."""
+    return next(lab for lab in LABS if lab.key == key)
+
+
 def home() -> st.Page:
     """The page that opens first."""
     return st.Page(PAGES / "home.py", title=_("Home"), icon="🏠", default=True)
