@@ -45,11 +45,8 @@ def test_each_run_comes_to_what_is_promised(engine: Engine, side: Side) -> None:
 @pytest.mark.parametrize("mistake", [it for it in MISTAKES if it.silent], ids=lambda it: it.key)
 def test_nobody_is_told_of_a_silent_mistake(engine: Engine, mistake: Mistake) -> None:
     pair = run_pair(engine, mistake)
-    assert all(told.status < 500 for told in pair.mistake.told)
-    wrong = [(it.client, it.answer) for it in pair.mistake.told], pair.mistake.stored
-    right = [(it.client, it.answer) for it in pair.fixed.told], pair.fixed.stored
-    told_differently = [it.status for it in pair.mistake.told] != [it.status for it in pair.fixed.told]
-    assert wrong != right or told_differently
+    assert pair.silent
+    assert pair.mistake.failed == 0
 
 
 def test_what_was_not_promised_is_a_difference(engine: Engine) -> None:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 
 class Held:
-    """What was used since `listen`."""
+    """What was used since its listeners were attached."""
 
     def __init__(self) -> None:
         self._holding = True
         self._strong: list[object] = []
         #: the pool's proxies: one a checkout
         self._proxies: list[weakref.ref[Any]] = []
-
-    def listen(self, engine: Engine, session_class: type[Session]) -> None:
-        """The engine and the Session class are the run's own, so nothing needs to be taken away again."""
-        event.listen(engine, "checkout", self._checked_out)
-        event.listen(session_class, "after_begin", self._began)
 
     def let_go(self) -> None:
         """Hold no more: what nobody else refers to may be collected."""
@@ -39,11 +33,13 @@ class Held:
             proxy.invalidate()
         self._strong.clear()
 
-    def _checked_out(self, _connection: object, _record: object, proxy: Any) -> None:
+    def took(self, _connection: object, _record: object, proxy: Any) -> None:
+        """Listener of a pool's `checkout`."""
         self._proxies.append(weakref.ref(proxy))
         if self._holding:
             self._strong.append(proxy)
 
-    def _began(self, session: Session, _transaction: object, _connection: object) -> None:
+    def began(self, session: Session, _transaction: object, _connection: object) -> None:
+        """Listener of a Session class's `after_begin`."""
         if self._holding:
             self._strong.append(session)

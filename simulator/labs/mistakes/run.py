@@ -50,9 +50,9 @@ class SideResult:
         return sum(told.status < 400 for told in self.told)
 
     @property
-    def refused(self) -> int:
-        """How many clients were told an error."""
-        return len(self.told) - self.ok
+    def failed(self) -> int:
+        """How many clients were told that something broke (500); 404 and the like are answers."""
+        return sum(told.status >= 500 for told in self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,9 @@ class PairResult:
 
     @property
     def silent(self) -> bool:
-        """As it was observed: no client was told an error, or each the same as by the fix, and yet the sides differ."""
+        """As it was observed: no client was told that something broke, and yet the two sides differ."""
         wrong, right = self.mistake, self.fixed
-        if [it.status for it in wrong.told] == [it.status for it in right.told] and wrong.stored != right.stored:
-            return True
-        answers = ([(it.client, it.answer) for it in side.told] for side in (wrong, right))
-        return wrong.refused == 0 and (wrong.stored != right.stored or next(answers) != next(answers))
+        return wrong.failed == 0 and _outcome(wrong) != _outcome(right)
 
 
 def run_pair(engine: Engine, mistake: Mistake) -> PairResult:
@@ -103,6 +100,10 @@ def run_side(engine: Engine, side: Side) -> SideResult:
 def _tables() -> tuple[str, ...]:
     """The backend's tables and rows without the knowledge base, which takes longest and which no mistake reads."""
     return setup()[:2]
+
+
+def _outcome(side: SideResult) -> object:
+    return side.stored, side.leaked, [(it.client, it.status, it.answer) for it in side.told]
 
 
 def _look(place: Place, look: Look | None) -> tuple[Row, ...]:

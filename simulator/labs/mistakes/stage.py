@@ -228,12 +228,18 @@ class Stage(Clients):
         self._recorder = self._tracing.enter_context(trace(engine, maker))
         self._tracing.enter_context(BackendWatch(self._recorder.tape, lambda: self.place.connect("watch")))
         session_class = maker.kw["sync_session_class"] if isinstance(maker, async_sessionmaker) else maker.class_
-        self._held.listen(sync_engine, session_class)
+        self._listen(sync_engine, "checkout", self._held.took)
+        self._listen(session_class, "after_begin", self._held.began)
         # After the recorder's own: what is stopped at a gate has been noted.
-        event.listen(sync_engine, "checkout", lambda *_: self._pass("checkout"))
-        event.listen(sync_engine, "before_cursor_execute", self._before)
-        event.listen(sync_engine, "after_cursor_execute", self._after)
-        event.listen(session_class, "before_commit", lambda _session: self._pass("before_commit"))
+        self._listen(sync_engine, "checkout", lambda *_: self._pass("checkout"))
+        self._listen(sync_engine, "before_cursor_execute", self._before)
+        self._listen(sync_engine, "after_cursor_execute", self._after)
+        self._listen(session_class, "before_commit", lambda _session: self._pass("before_commit"))
+
+    def _listen(self, target: object, name: str, listener: Callable[..., None]) -> None:
+        # SQLAlchemy would remember the listener of a class for good.
+        event.listen(target, name, listener)
+        self._tracing.callback(event.remove, target, name, listener)
 
     def _before(self, _connection: object, _cursor: object, sql: str, *_more: object) -> None:
         self._pass("before_cursor_execute", sql)
