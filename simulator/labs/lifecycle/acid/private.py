@@ -51,7 +51,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 _PATIENCE_SECONDS = 10.0
 #: a recovery takes 0.1 s; a machine that has too much to do takes longer
 _RECOVERY_SECONDS = 60.0
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.02
 
 
 @dataclass(slots=True)
