@@ -6,6 +6,7 @@ import gc
 import inspect
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -47,6 +48,15 @@ def test_nobody_is_told_of_a_silent_mistake(engine: Engine, mistake: Mistake) ->
     pair = run_pair(engine, mistake)
     assert pair.silent
     assert pair.mistake.failed == 0
+
+
+def test_visitors_at_the_same_time_do_not_disturb_each_other(engine: Engine) -> None:
+    keys = ("shared_session", "no_commit", "async_gather", "deadlock_order")
+    with ThreadPoolExecutor(len(keys)) as visitors:
+        pairs = dict(zip(keys, visitors.map(lambda key: run_pair(engine, find(key)), keys), strict=True))
+    assert all(pair.as_expected for pair in pairs.values())
+    assert any("Session.add()" in warning for warning in pairs["shared_session"].mistake.warnings)
+    assert pairs["no_commit"].mistake.warnings == ()
 
 
 def test_what_was_not_promised_is_a_difference(engine: Engine) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import threading
 from itertools import groupby
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from simulator.errors import RunError
 from simulator.labs.mistakes.catalogue import MISTAKES, find
 from simulator.labs.mistakes.entry import OK, Mistake, Side
+from simulator.labs.mistakes.gate import Gate
+from simulator.labs.mistakes.told import answered, failed
 
 SIDES = [
     pytest.param(side, id=f"{mistake.key}-{name}")
@@ -66,3 +71,29 @@ def test_families_stand_together_with_their_silent_mistakes_first() -> None:
     for _family, mistakes in groupby(MISTAKES, key=lambda mistake: mistake.family):
         silent = [mistake.silent for mistake in mistakes]
         assert silent == sorted(silent, reverse=True)
+
+
+def test_a_gate_holds_a_client_until_it_is_opened() -> None:
+    gate, passed = Gate("checkout"), []
+    client = threading.Thread(target=lambda: (gate.stop(), passed.append(True)))
+    client.start()
+    gate.reached()
+    assert not passed
+    gate.open()
+    client.join()
+    assert passed
+
+
+def test_a_gate_that_nobody_opens_or_reaches_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.labs.mistakes.gate.DEADLINE_S", 0.01)
+    with pytest.raises(RunError, match="opened"):
+        Gate("llm").stop()
+    with pytest.raises(RunError, match="came"):
+        Gate("llm").reached()
+
+
+def test_a_client_is_told_the_class_that_was_raised_and_the_one_inside() -> None:
+    told = failed("A", IntegrityError("INSERT", {}, ValueError("no such role")))
+    assert (told.status, told.outcome, told.cause) == (500, "IntegrityError", "ValueError")
+    assert answered("A", 41).outcome == OK
+    assert answered("A", None).answer == ""
