@@ -27,9 +27,9 @@ Plain = dict[str, Any]
 
 #: Pixels. All lanes together take at most LANES, as long as none gets lower than LOWEST.
 HIGHEST, LOWEST, LANES = 34.0, 16.0, 880.0
-POOL, GAP, TOP, BOTTOM, RIGHT = 120, 30, 44, 34, 16
-#: Columns of a lane's name, and the pixels of one at a font of 16.
-NAME, COLUMN = 30, 8.2
+POOL, GAP, TOP, BOTTOM, RIGHT = 120, 30, 36, 34, 16
+#: Pixels that lanes' names take at most, and those of one column at a font of 16.
+NAMES, COLUMN = 310, 7.4
 
 #: Fill; a share of a lane's height; merged bars of kinds that follow one another are of several heights.
 _SOLID = {
@@ -69,7 +69,7 @@ def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
         "barmode": "overlay",
         "bargap": 0,
         "height": round(inner + TOP + BOTTOM),
-        "margin": {"l": _margin(info.lanes, lane), "r": RIGHT, "t": TOP, "b": BOTTOM},
+        "margin": {"l": _margin(info.lanes, _font(lane)), "r": RIGHT, "t": TOP, "b": BOTTOM},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"size": 16, "color": text},
@@ -139,11 +139,13 @@ def _looks(kind: Kind, pieces: Sequence[Piece], text: str) -> Plain:
     edges = {"width": [2.5 if piece.error else 0 for piece in pieces], "color": RED}
     if kind in (Kind.WAIT, Kind.LOCK):
         color = GREY if kind is Kind.WAIT else _SOLID[Kind.STATEMENT][0]
+        # It lies over the statement, which must not be seen through it.
+        ground = "#1B2027" if text == TEXT_ON_DARK else "#F3F4F6"
         edges = {
             "width": [2.5 if piece.error else 1 for piece in pieces],
             "color": [RED if piece.error else color for piece in pieces],
         }
-        pattern = {**WAIT_PATTERN, "size": 7, "bgcolor": faded(color, 0.12), "fgcolor": color}
+        pattern = {**WAIT_PATTERN, "size": 7, "bgcolor": ground, "fgcolor": faded(color, 0.6)}
         return {
             "marker": {"color": color, "line": edges, "pattern": pattern},
             "insidetextfont": {"color": text},
@@ -225,6 +227,7 @@ def _x_axis(info: SwimlanesInfo) -> Plain:
         "range": [info.start_ms - 0.01 * length, info.end_ms + 0.02 * length],
         "anchor": "y2",
         "ticksuffix": " ms",
+        "ticklabelstandoff": 6,
         "tickfont": {"size": 14},
         "showgrid": True,
         "gridcolor": faded(GREY, 0.25),
@@ -239,7 +242,7 @@ def _y_axis(lanes: Sequence[Lane], lane: float, domain: list[float]) -> Plain:
         "domain": domain,
         "range": [max(len(lanes), 1) - 0.5, -0.5],
         "tickvals": list(range(len(lanes))),
-        "ticktext": [_name(each) for each in lanes],
+        "ticktext": [_name(each, _font(lane)) for each in lanes],
         "tickfont": {"size": _font(lane)},
         "showgrid": False,
         "showline": False,
@@ -253,12 +256,12 @@ def _font(lane: float) -> int:
     return round(max(12, min(16, lane * 0.7)))
 
 
-def _short(lane: Lane) -> str:
-    return cut(lane.label, NAME - 3 * lane.indent)
+def _short(lane: Lane, font: int) -> str:
+    return cut(lane.label, int(NAMES / (COLUMN * font / 16)) - 7)
 
 
-def _name(lane: Lane) -> str:
-    name = markup(_short(lane))
+def _name(lane: Lane, font: int) -> str:
+    name = markup(_short(lane, font))
     if lane.request is None or lane.indent:
         return f"{name} "
     sign = f"<span style='color:{RED}'>✕</span> " if lane.failed else ""
@@ -266,9 +269,9 @@ def _name(lane: Lane) -> str:
     return f"{sign}{'▾' if lane.expanded else '▸'} {name} {square} "
 
 
-def _margin(lanes: Sequence[Lane], lane: float) -> int:
-    longest = max((width(_short(each)) + (6 if not each.indent else 2) for each in lanes), default=8)
-    return round(longest * COLUMN * _font(lane) / 16)
+def _margin(lanes: Sequence[Lane], font: int) -> int:
+    longest = max((width(_short(each, font)) + (2 if each.indent else 6) for each in lanes), default=8)
+    return round(longest * COLUMN * font / 16)
 
 
 def _pool_axis(info: SwimlanesInfo, share: float) -> Plain:

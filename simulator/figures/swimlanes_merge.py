@@ -33,14 +33,14 @@ class Draft(NamedTuple):
 def merged(drafts: Sequence[Draft], limit: int, duration_ms: float) -> tuple[Draft, ...]:
     """At most `limit` pieces where that can be reached without joining lanes, kinds or errors with what is none.
 
-    Gaps of at most a certain length are closed between pieces shorter than eight times that; it doubles until the
+    Gaps of at most a certain length are closed between pieces shorter than eight times that; it grows until the
     pieces are few enough.
     """
     gap = duration_ms * _FIRST
     found = sorted(drafts, key=lambda draft: (_alike(draft), draft.start_ms))
     while len(found) > limit and gap < 2 * duration_ms:
         found = list(_closed(found, gap))
-        gap *= 2
+        gap *= 1.4
     return tuple(found)
 
 

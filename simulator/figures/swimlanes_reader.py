@@ -14,11 +14,16 @@ from simulator.figures.swimlanes_bars import bar_id, described
 from simulator.figures.swimlanes_info import Kind, Lane, Mark, Piece, SwimlanesInfo
 from simulator.figures.swimlanes_merge import Draft, merged
 from simulator.i18n import gettext as _
+from simulator.traces.critical import AWAY, lock_waits
 from simulator.traces.pool import occupancy
 from simulator.traces.spans import BackendStay, Hold, PoolWait, Request, SessionLife, Span, Trace
 
 #: Bars that a browser draws with ease.
 LIMIT = 1000
+#: Marks stand on top of bars: this many can be told apart.
+MARKS = 300
+#: Merged bars that say how many they are; the others lie over these.
+_COUNTED = (Kind.STATEMENT, Kind.HELD, Kind.STATE, Kind.WORK)
 
 
 def swimlanes_info(
@@ -60,6 +65,7 @@ class _Reader:
         self._backends: dict[int, list[BackendStay]] = defaultdict(list)
         for stay in trace.backends:
             self._backends[stay.backend].append(stay)
+        self._locked = [stay for stay in trace.backends if stay.wait.startswith("Lock/")]
 
     def info(self, limit: int) -> SwimlanesInfo:
         """Everything read so far, with at most `limit` bars."""
@@ -69,7 +75,7 @@ class _Reader:
         return SwimlanesInfo(
             lanes=tuple(self._lanes),
             pieces=tuple(_piece(draft) for draft in drafts),
-            marks=_thinned(self._marks, limit, self._end - start),
+            marks=_thinned(self._marks, self._end - start),
             bars={bar_id(draft): described(draft) for draft in drafts},
             start_ms=start,
             end_ms=self._end,
@@ -100,15 +106,14 @@ class _Reader:
             self._expanded(request, color)
 
     def _phases(self, place: _Place, request: Request) -> None:
+        locks = list(lock_waits(request, self._locked, self._end))
         self._waits(place, request.waits)
-        self._statements(place, request)
+        self._statements(place, request, {statement.seq for _stay, statement, _start, _end in locks})
+        for stay, _statement, start, end in locks:
+            self._add(place, Kind.LOCK, stay, start, end, _("lock"), waits=True)
         for work in request.works:
-            if work.category in ("llm", "work"):
+            if work.category in AWAY:
                 self._add(place, Kind.WORK, work, work.start_ms, work.end_ms, work.label, error=bool(work.error))
-        for hold in request.holds:
-            for stay, start, end in self._stays(hold):
-                if stay.wait.startswith("Lock/"):
-                    self._add(place, Kind.LOCK, stay, start, end, _("lock"), waits=True)
 
     def _expanded(self, request: Request, color: str) -> None:
         for session in request.sessions:
@@ -123,10 +128,11 @@ class _Reader:
             self._statements(place, request)
             self._points(place, request)
         for backend in dict.fromkeys(hold.backend for hold in request.holds):
-            if backend is not None and backend in self._backends:
+            holds = [hold for hold in request.holds if hold.backend == backend]
+            if any(True for hold in holds for _stay in self._stays(hold)):
                 label = _("backend {number}").format(number=backend)
                 place = self._place(Lane(f"{request.name}/backend {backend}", label, request.name, 1, color))
-                self._states(place, [hold for hold in request.holds if hold.backend == backend])
+                self._states(place, holds)
 
     def _session(self, place: _Place, session: SessionLife) -> None:
         first = session.first_ms if session.created_ms is None else session.created_ms
@@ -165,9 +171,9 @@ class _Reader:
                 place._replace(color=color, request=hold.request), Kind.HELD, hold, hold.start_ms, hold.end_ms, label
             )
 
-    def _statements(self, place: _Place, request: Request) -> None:
+    def _statements(self, place: _Place, request: Request, unnamed: Collection[int] = ()) -> None:
         for each in request.statements:
-            label = short_sql(each.sql)
+            label = "" if each.seq in unnamed else short_sql(each.sql)
             self._add(place, Kind.STATEMENT, each, each.start_ms, each.end_ms, label, error=each.failed)
         for ending in request.endings:
             if ending.end_ms is not None:
@@ -252,7 +258,9 @@ def _start(stay: BackendStay) -> float:
 
 
 def _piece(draft: Draft) -> Piece:
-    label = f"×{draft.spans}" if draft.spans > 1 else draft.label
+    label = draft.label
+    if draft.spans > 1:
+        label = f"×{draft.spans}" if draft.kind in _COUNTED else ""
     return Piece(
         bar_id(draft),
         draft.kind,
@@ -268,9 +276,9 @@ def _piece(draft: Draft) -> Piece:
     )
 
 
-def _thinned(marks: list[Mark], limit: int, duration_ms: float) -> tuple[Mark, ...]:
+def _thinned(marks: list[Mark], duration_ms: float) -> tuple[Mark, ...]:
     """Where there are too many, one of a kind for each stretch of its lane that a screen can show apart."""
-    if len(marks) <= limit:
+    if len(marks) <= MARKS:
         return tuple(marks)
-    grain = max(duration_ms, 1e-9) / 200
+    grain = max(duration_ms, 1e-9) / 60
     return tuple({(mark.lane, mark.kind, int(mark.at_ms / grain)): mark for mark in marks}.values())

@@ -115,11 +115,17 @@ def _spans(request: Request, backends: Sequence[BackendStay], end: float) -> Ite
     for work in request.works:
         if work.category in AWAY:
             yield "work", work.start_ms, work.until(end)
-    yield from _locks(request, backends, end)
+    for _stay, _statement, start, stop in lock_waits(request, backends, end):
+        yield "lock", start, stop
 
 
-def _locks(request: Request, backends: Sequence[BackendStay], end: float) -> Iterator[tuple[str, float, float]]:
-    """Lock waits that were seen, where they overlap this request's statements on that backend."""
+def lock_waits(
+    request: Request, backends: Sequence[BackendStay], end: float
+) -> Iterator[tuple[BackendStay, Statement, float, float]]:
+    """Where a lock wait that was seen overlaps a statement of this request on that backend: from when to when.
+
+    `end` stands for an end that was not seen.
+    """
     waits = [stay for stay in backends if stay.wait.startswith("Lock/")]
     if not waits:
         return
@@ -131,7 +137,7 @@ def _locks(request: Request, backends: Sequence[BackendStay], end: float) -> Ite
             start = max(stay.start_ms, statement.start_ms)
             stop = min(stay.until(end), statement.until(end))
             if start < stop:
-                yield "lock", start, stop
+                yield stay, statement, start, stop
 
 
 def critical_path(request: Request, backends: Sequence[BackendStay] = (), latest_ms: float | None = None) -> Parts:

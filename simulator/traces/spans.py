@@ -1,4 +1,6 @@
-"""What a trace is made of. Times are milliseconds since the history's first event; an `end_ms` of None was not seen.
+"""What a trace is made of. Times are milliseconds since the first request began; an `end_ms` of None was not seen.
+
+What came before the first request has negative times; without any request the first event is the zero.
 
 `seq` is that of the event which began the span: with the kind of the span it is its identity in the history.
 """
@@ -181,6 +183,10 @@ class Request:
     works: tuple[Work, ...] = ()
     points: tuple[Point, ...] = ()
 
+    def length_ms(self, latest_ms: float) -> float:
+        """How long it took, or had taken at `latest_ms` where its end was not seen."""
+        return (latest_ms if self.end_ms is None else self.end_ms) - self.start_ms
+
     @property
     def timed_out(self) -> bool:
         """It waited for the pool in vain."""
@@ -245,6 +251,7 @@ class Pool:
 class Trace:
     """A history, read. `requests` in the order in which they began."""
 
+    #: when the last event was seen
     duration_ms: float
     requests: tuple[Request, ...] = ()
     #: what no request did; None where there was nothing

@@ -18,7 +18,9 @@ _TIMED = ("COMMIT", "ROLLBACK", "reset")
 
 def read(history: History) -> Trace:
     """The trace of a history that the recorder made; of any other one, what is an application's in it."""
-    reader = _Reader(history.events[0].at_ns if history.events else 0)
+    begins = (event.at_ns for event in history.events if isinstance(event, lifecycle.RequestStarted))
+    zero = next(begins, history.events[0].at_ns if history.events else 0)
+    reader = _Reader(zero)
     for event in history.events:
         reader.take(event)
     return reader.trace()
