@@ -13,6 +13,10 @@ from simulator.ui.manager import manager
 from simulator.ui.plain import plain
 
 
+#: What takes seconds and a server of its own is not run unasked.
+_ON_A_CLICK = ("durability",)
+
+
 def show() -> None:
     """One letter at a time; its run is kept until it is asked for again."""
     key = str(
@@ -31,8 +35,16 @@ def show() -> None:
     if chosen.scenario is not None:
         st.page_link(labs.find("anomalies").page(), query_params={"scenario": chosen.scenario}, icon="⚠️")
         return
-    if st.button(_("Run again"), icon="🔁", key="acid_again"):
+    again = f"kept_acid_{key}" in st.session_state
+    clicked = st.button(
+        _("Run again") if again or key not in _ON_A_CLICK else _("Kill a server and look"),
+        icon="🔁" if again or key not in _ON_A_CLICK else "💥",
+        key=f"acid_{key}_run",
+    )
+    if clicked:
         runs.forget(f"acid_{key}")
+    elif not again and key in _ON_A_CLICK:
+        return
     with st.spinner(_("It runs on a real server")):
         result = runs.kept(f"acid_{key}", None, lambda: run_acid(manager().engine(), key))
     if result.twin is None:

@@ -23,7 +23,7 @@ def show(trace: Trace, *, key: str = "lanes") -> None:
     opened = _opened(trace, key)
     info = swimlanes_info(trace, expanded=opened, limit=MAX_BARS)
     clicked = chart_view(
-        plot_swimlanes(info),
+        plot_swimlanes(info, dark=st.context.theme.type == "dark"),
         key=f"{key}_chart",
         label=_("Swimlanes: a lane a request, a lane a pool slot, and the pool over time"),
     )
@@ -46,7 +46,7 @@ def _opened(trace: Trace, key: str) -> tuple[str, ...]:
     """The requests whose own lanes are shown; those of another run are forgotten."""
     names = [request.name for request in trace.requests]
     memory = f"{key}_opened"
-    kept = [name for name in st.session_state.get(memory, names[:1]) if name in names]
+    kept = [name for name in st.session_state.get(memory, _slowest(trace)) if name in names]
     st.session_state[memory] = kept
     return tuple(
         st.multiselect(
@@ -57,6 +57,12 @@ def _opened(trace: Trace, key: str) -> tuple[str, ...]:
             label_visibility="collapsed",
         )
     )
+
+
+def _slowest(trace: Trace) -> list[str]:
+    """The request to begin with: it has most to tell."""
+    by_time = sorted(trace.requests, key=lambda request: request.length_ms(trace.duration_ms))
+    return [request.name for request in by_time[-1:]]
 
 
 def _clicked(found: Bar, opened: tuple[str, ...], key: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from simulator.i18n import gettext as _
 from simulator.traces.critical import critical_path, sentence, totals
-from simulator.traces.spans import Request, Trace
+from simulator.traces.spans import Request
 from simulator.ui.lifecycle.runs import Shown
 from simulator.ui.plain import plain
 
@@ -20,7 +20,7 @@ def show(shown: Shown) -> None:
     if not trace.requests:
         st.caption(_("There is no request in this history."))
         return
-    by_time = sorted(trace.requests, key=lambda request: -_length(request, trace))
+    by_time = sorted(trace.requests, key=lambda request: -request.length_ms(trace.duration_ms))
     chosen = st.selectbox(
         _("Request"),
         [request.name for request in by_time],
@@ -41,11 +41,6 @@ def show(shown: Shown) -> None:
             "Application is Python, and waiting for a processor."
         )
     )
-
-
-def _length(request: Request, trace: Trace) -> float:
-    end = trace.duration_ms if request.end_ms is None else request.end_ms
-    return end - request.start_ms
 
 
 def _title(request: Request | None) -> str:

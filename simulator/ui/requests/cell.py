@@ -11,6 +11,8 @@ from simulator.labs.requests.dependencies import dependency
 from simulator.labs.requests.endings import ending
 from simulator.labs.requests.matrix import Cell
 from simulator.labs.requests.order import COMMIT, COMMIT_FAILED, RESPONSE
+from simulator.traces.trace import read
+from simulator.ui.lifecycle import lanes
 from simulator.ui.plain import plain
 from simulator.ui.requests.matrix import rows, told
 
@@ -28,6 +30,8 @@ def show(cell: Cell) -> None:
         st.markdown(plain(_(end.sentence)))
         _numbers(cell)
         _order(cell)
+    lanes.show(read(cell.history), key=f"cell_{cell.is_async}_{cell.dependency}_{cell.ending}")
+    with right:
         for line in cell.log:
             st.caption(_("The web server logged: {line}").format(line=plain(line)))
 
