@@ -59,5 +59,5 @@ def _lines(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _breakable(text: str) -> str:
-    """A line that is too long goes on behind a bracket or a dot, not in the middle of a name."""
-    return re.sub(r"([(\[.])", r"\1<wbr>", escape(text))
+    """A line that is too long goes on behind a bracket, not in the middle of a name."""
+    return re.sub(r"([(\[])", r"\1<wbr>", escape(text))

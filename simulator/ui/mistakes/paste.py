@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import streamlit as st
 
 from simulator.errors import SnippetError
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
-from simulator.labs.mistakes.catalogue import MISTAKES, find
+from simulator.labs.mistakes.catalogue import find
 from simulator.labs.snippet.parse import LIMIT
 from simulator.labs.snippet.signs import Sign, read
 from simulator.ui import source_view
@@ -18,9 +15,6 @@ from simulator.ui.mistakes import picker, words
 from simulator.ui.plain import plain
 
 _TEXT = "mistakes_text"
-
-#: Where a rule of snippets and its demonstration have different keys.
-DEMONSTRATIONS: Mapping[str, str] = MappingProxyType({})
 
 EXAMPLE = """\
 engine = create_async_engine(URL)
@@ -46,12 +40,6 @@ async def send(text: str, db: Session = Depends(get_db)):
         pass
     return answer
 """
-
-
-def demonstration(sign: str) -> str | None:
-    """The key in the catalogue of mistakes of what a rule of snippets sees; None where there is none."""
-    key = DEMONSTRATIONS.get(sign, sign)
-    return key if any(mistake.key == key for mistake in MISTAKES) else None
 
 
 def show() -> None:
@@ -93,12 +81,12 @@ def _summary(text: str, signs: tuple[Sign, ...]) -> None:
 
 
 def _sign(sign: Sign, number: int) -> None:
-    key = demonstration(sign.mistake)
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        sure = _("certain") if sign.certain else _("depends on what is not shown")
-        st.markdown(f"**{_('Line {line}').format(line=sign.line)}** · {sure}  \n{plain(sign.sentence)}")
-        if key and st.button(
-            _("See it happen"), icon="▶️", key=f"mistakes_sign_{number}", help=plain(words.label(find(key)))
-        ):
-            picker.choose(key)
+    """The key of a rule is that of the mistake which shows what comes of it."""
+    sure = _("certain") if sign.certain else _("depends on what is not shown")
+    with st.container(border=True):
+        text, way = st.columns([5, 2], vertical_alignment="center")
+        title = plain(words.label(find(sign.mistake)))
+        text.markdown(f"**{_('Line {line}').format(line=sign.line)}** · {sure}  \n{plain(sign.sentence)}  \n*{title}*")
+        if way.button(_("See it happen"), icon="▶️", key=f"mistakes_sign_{number}", width="stretch"):
+            picker.choose(sign.mistake)
             st.rerun(scope="app")

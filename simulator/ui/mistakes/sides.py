@@ -23,9 +23,9 @@ def show(mistake: Mistake, pair: PairResult) -> None:
     """Row by row, so that what belongs together is at one height."""
     wrong, right = st.columns(2, gap="medium")
     with wrong:
-        _numbers(mistake.mistake, pair.mistake, pair.fixed)
+        _numbers(mistake.mistake, pair.mistake, "wrong", _suspect(mistake, pair))
     with right:
-        _numbers(mistake.fixed, pair.fixed)
+        _numbers(mistake.fixed, pair.fixed, "right")
     timelines.show(mistake, pair)
     wrong, right = st.columns(2, gap="medium")
     with wrong:
@@ -44,13 +44,20 @@ def code(side: Side, tone: source_view.Tone, *, reveal: bool = True) -> None:
     source_view.show(side.source, marked=side.decisive_numbers if reveal else (), tone=tone)
 
 
-def _numbers(side: Side, result: SideResult, fixed: SideResult | None = None) -> None:
-    """`fixed` beside the mistake: what differs from it is marked."""
-    is_wrong = fixed is not None and fixed.stored != result.stored
-    kind, title = ("wrong", _("✕ The mistake")) if fixed else ("right", _("✓ The fix"))
+def _suspect(mistake: Mistake, pair: PairResult) -> str:
+    """Which number of the mistake's is the wrong one: what was stored, or what was told where that is as it should."""
+    if pair.mistake.stored != pair.fixed.stored or words.is_lie(mistake, pair):
+        return "stored"
+    return "told" if words.verdict(mistake, pair).kind == "silent" else ""
+
+
+def _numbers(side: Side, result: SideResult, kind: str, suspect: str = "") -> None:
+    title = _("✕ The mistake") if kind == "wrong" else _("✓ The fix")
+    answers = dict.fromkeys(each.answer for each in result.told if each.answer)
+    detail = words.errors(result) or (_cut(" · ".join(answers), 60) if len(result.told) <= _NAMES else "")
     boxes = [
-        _box(words.told(result), _("Clients were told"), words.errors(result)),
-        *_stored(side, result, is_wrong),
+        _box(words.told(result), _("Clients were told"), detail, "wrong" if suspect == "told" else ""),
+        *_stored(side, result, is_wrong=suspect == "stored"),
         _box(str(result.leaked.connections), _("Leaked"), words.leaked(result), "leak" if words.leaked(result) else ""),
     ]
     st.html(
@@ -59,7 +66,7 @@ def _numbers(side: Side, result: SideResult, fixed: SideResult | None = None) ->
     )
 
 
-def _stored(side: Side, result: SideResult, is_wrong: bool) -> Iterator[str]:
+def _stored(side: Side, result: SideResult, *, is_wrong: bool) -> Iterator[str]:
     if side.look:
         tone = "wrong" if is_wrong else ""
         yield _box(words.stored(result.stored), _("Stored"), _(side.look.title), tone)
@@ -117,5 +124,5 @@ def _warnings(warnings: Iterable[str]) -> Iterator[str]:
         yield f'<p class="tx-mistake-warned" title="{escape(text)}">{escape(said)}</p>'
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CUT else f"{text[:_CUT].rstrip()} …"
+def _cut(text: str, most: int = _CUT) -> str:
+    return text if len(text) <= most else f"{text[:most].rstrip()} …"

@@ -15,7 +15,7 @@ from simulator.ui.banner import problems
 from simulator.ui.mistakes import picker, runs, words
 from simulator.ui.plain import plain
 
-_WIDTHS = (5, 9)
+_WIDTHS = (4, 5)
 
 
 def show() -> None:
@@ -57,7 +57,7 @@ def _summary() -> str:
 
 def _head() -> None:
     _left, right = st.columns(_WIDTHS)
-    cells = (_("Clients were told"), _("What came of it"), _("Told with the fix"))
+    cells = (_("Clients were told"), _("What came of it"))
     right.html(f'<div class="tx-mistake-row">{"".join(f"<b>{escape(cell)}</b>" for cell in cells)}</div>')
 
 
@@ -75,7 +75,7 @@ def _line(mistake: Mistake) -> DeltaGenerator:
 
 def _fill(place: DeltaGenerator, mistake: Mistake) -> None:
     row = runs.rows().get(mistake.key)
-    kind, cells = ("none", ("–", "", "")) if row is None else _cells(mistake, row)
+    kind, cells = ("none", ("–", "")) if row is None else _cells(mistake, row)
     texts = "".join(f"<span>{escape(text)}</span>" for text in cells)
     place.html(f'<div class="tx-mistake-row tx-mistake-row-{kind}">{texts}</div>')
 
@@ -83,4 +83,4 @@ def _fill(place: DeltaGenerator, mistake: Mistake) -> None:
 def _cells(mistake: Mistake, row: PairResult) -> tuple[str, tuple[str, ...]]:
     found = words.verdict(mistake, row)
     odd = "" if row.as_expected else _("⚠ not as expected")
-    return found.kind, (words.told(row.mistake), " ".join((*found.sentences[1:], odd)), words.told(row.fixed))
+    return found.kind, (words.told(row.mistake), " ".join((*found.sentences[1:], odd)))

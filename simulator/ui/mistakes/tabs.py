@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.ui.language import fragment
 from simulator.ui.mistakes import paste, table
-from simulator.ui.plain import plain
 
 
 @fragment
@@ -34,6 +35,4 @@ def _why(mistake: Mistake) -> None:
         (_("What makes every run the same"), mistake.repeatable),
     )
     for column, (title, text) in zip(st.columns(3, gap="medium"), parts, strict=True):
-        with column:
-            st.markdown(f"**{title}**")
-            st.markdown(plain(_(text)))
+        column.html(f'<div class="tx-mistake-why"><h4>{escape(title)}</h4><p>{escape(_(text))}</p></div>')

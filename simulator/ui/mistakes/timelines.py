@@ -23,8 +23,8 @@ from simulator.ui.lifecycle import bar
 
 #: Requests with a lane of their own in one figure; the pool's curve counts all.
 MOST_LANES = 12
-#: Pixels that a figure of a few lanes may take, so that both fit on a screen below the numbers.
-COMPACT, TOP = 250, 8
+#: A share of the height that lanes have elsewhere, so that both figures fit on a screen below the numbers; pixels.
+COMPACT, TOP = 0.74, 8
 #: Beyond this, one scale would leave nothing to see of the shorter side.
 _RATIO = 8.0
 _OPEN = "mistakes_opened"
@@ -64,12 +64,13 @@ def _drawn(trace: Trace, *, is_open: bool) -> _Drawn:
     names = [request.name for request in trace.requests]
     shown = names[:MOST_LANES]
     info = swimlanes_info(trace, expanded=shown if is_open else (), show=(*shown, ""))
-    figure = plot_swimlanes(info)
-    # One legend for both stands below them.
-    height = figure.layout.height - figure.layout.margin.t + TOP
-    figure.update_layout(showlegend=False, margin_t=TOP, height=height)
-    if not is_open and len(info.lanes) <= MOST_LANES // 2:
-        figure.update_layout(height=min(COMPACT, height))
+    figure = plot_swimlanes(info, dark=st.context.theme.type == "dark")
+    # One legend for both stands below them; labels at half the page's width leave some of their margin free.
+    margins = figure.layout.margin
+    height = (figure.layout.height - margins.t - margins.b) * (1 if is_open else COMPACT)
+    figure.update_layout(
+        showlegend=False, height=height + TOP + margins.b, margin_t=TOP, margin_l=round(0.85 * margins.l)
+    )
     used = max((moment.checked_out + moment.waiting for moment in info.pool), default=0)
     if info.size and used <= info.size:
         # Overflow that nobody needed would only make the curve flat.

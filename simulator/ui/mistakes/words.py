@@ -108,6 +108,11 @@ def is_error(each: Told) -> bool:
     return bool(each.error) or each.status >= 500
 
 
+def is_lie(mistake: Mistake, pair: PairResult) -> bool:
+    """Whether the clients were told that all is well where the fix tells them that it is not: the same is stored."""
+    return mistake.silent and not any(map(is_error, pair.mistake.told)) and any(map(is_error, pair.fixed.told))
+
+
 def _told_sentence(result: SideResult) -> str:
     statuses = {each.status for each in result.told}
     if raised := errors(result):
@@ -122,13 +127,15 @@ def _told_sentence(result: SideResult) -> str:
 
 def _consequences(mistake: Mistake, pair: PairResult) -> Iterator[str]:
     wrong, right = pair.mistake, pair.fixed
-    if told(wrong) != told(right):
-        yield _("Told with the fix: {counts}.").format(counts=told(right))
     look, figure = mistake.mistake.look, mistake.mistake.figure
     if look and wrong.stored != right.stored:
         yield _("{what}: {wrong}. With the fix: {right}.").format(
             what=_(look.title), wrong=stored(wrong.stored), right=stored(right.stored)
         )
+    elif look and is_lie(mistake, pair):
+        yield _("{what}: {wrong}.").format(what=_(look.title), wrong=stored(wrong.stored))
+    if told(wrong) != told(right):
+        yield _("Told with the fix: {counts}.").format(counts=told(right))
     yield from _answers(wrong, right)
     if figure and wrong.figure != right.figure:
         yield _("{what}: {wrong}. With the fix: {right}.").format(
