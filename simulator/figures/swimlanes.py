@@ -136,7 +136,10 @@ def _share(kind: Kind) -> float:
 
 def _looks(kind: Kind, pieces: Sequence[Piece], text: str) -> Plain:
     """Fill, edge and the label's colour."""
-    edges = {"width": [2.5 if piece.error else 0 for piece in pieces], "color": RED}
+    errors = [piece.error for piece in pieces]
+    edges: Plain = {"width": 0}
+    if any(errors):
+        edges = {"width": [2.5 * error for error in errors], "color": RED}
     if kind in (Kind.WAIT, Kind.LOCK):
         color = GREY if kind is Kind.WAIT else _SOLID[Kind.STATEMENT][0]
         # It lies over the statement, which must not be seen through it.

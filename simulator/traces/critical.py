@@ -67,7 +67,8 @@ def segments(request: Request, backends: Sequence[BackendStay] = (), latest_ms: 
     """The request from its beginning to its end, without gaps or overlaps, in order.
 
     `latest_ms` is where one ends whose end was not seen (the trace's `duration_ms`). A lock wait lasts from the look
-    that saw it to the next one that did not: it is known to the interval of the looks, 10 ms, and may be missed.
+    that saw it to the next one that did not, at most to its statement's end: it is known to the interval of the looks,
+    10 ms, and may be missed.
     """
     end = request.end_ms if request.end_ms is not None else max(request.start_ms, latest_ms or 0.0)
     edges: list[tuple[float, int, int]] = []
@@ -122,9 +123,10 @@ def _spans(request: Request, backends: Sequence[BackendStay], end: float) -> Ite
 def lock_waits(
     request: Request, backends: Sequence[BackendStay], end: float
 ) -> Iterator[tuple[BackendStay, Statement, float, float]]:
-    """Where a lock wait that was seen overlaps a statement of this request on that backend: from when to when.
+    """Lock waits that were seen during statements of this request on that backend: from when to when.
 
-    `end` stands for an end that was not seen.
+    The next statement is not taken to wait because the last look saw the one before it wait. `end` stands for an end
+    that was not seen.
     """
     waits = [stay for stay in backends if stay.wait.startswith("Lock/")]
     if not waits:
@@ -134,10 +136,9 @@ def lock_waits(
         sent[statement.backend].append(statement)
     for stay in waits:
         for statement in sent.get(stay.backend, ()):
-            start = max(stay.start_ms, statement.start_ms)
             stop = min(stay.until(end), statement.until(end))
-            if start < stop:
-                yield stay, statement, start, stop
+            if statement.start_ms <= stay.start_ms < stop:
+                yield stay, statement, stay.start_ms, stop
 
 
 def critical_path(request: Request, backends: Sequence[BackendStay] = (), latest_ms: float | None = None) -> Parts:

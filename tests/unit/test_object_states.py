@@ -1,0 +1,57 @@
+"""Object states over time: lanes, states, and what moved each object."""
+
+from __future__ import annotations
+
+from simulator.figures.object_states import object_states_info, plot_object_states
+from simulator.lifecycle import ObjectStateChanged, RequestEnded, RequestStarted
+from tests.unit.trace_samples import at, recorded, trace
+
+
+def test_an_object_is_added_and_flushed() -> None:
+    info = object_states_info(recorded("save_message"), "request 1")
+    assert info.lanes == ("Message 1 (id 41)",)
+    assert [(bar.state, bar.cause, bar.open) for bar in info.bars] == [
+        ("pending", "add", False),
+        ("persistent", "flush", True),
+    ]
+    pending, persistent = info.bars
+    assert pending.end_ms == persistent.start_ms
+    (request,) = recorded("save_message").requests
+    assert persistent.end_ms == info.end_ms == request.end_ms
+    assert info.start_ms == 0
+
+
+def test_commit_expires_and_close_detaches() -> None:
+    info = object_states_info(recorded("lock_wait"))
+    assert info.lanes == ("Account 1 (id 1)", "Account 2 (id 6)")
+    assert [(bar.state, bar.told, bar.cause) for bar in info.bars if bar.lane == 0] == [
+        ("persistent", "persistent", "query"),
+        ("expired", "persistent", "commit"),
+        ("detached", "detached", "close"),
+    ]
+
+
+def test_one_trace_a_state_and_an_id_for_every_bar() -> None:
+    info = object_states_info(recorded("lock_wait"))
+    figure = plot_object_states(info)
+    assert [each.name for each in figure.data] == ["persistent", "expired", "detached"]
+    ids = [custom[0] for each in figure.data for custom in each.customdata]
+    assert sorted(ids) == sorted(bar.id for bar in info.bars)
+    assert list(figure.data[1].text) == ["commit", "commit"]
+
+
+def test_more_objects_than_lanes_are_counted() -> None:
+    moves = [
+        at(1 + n, ObjectStateChanged, object=f"Message {n}", before="transient", after="pending", cause="add")
+        for n in range(50)
+    ]
+    found = trace(at(0, RequestStarted, key="k"), *moves, at(60, RequestEnded, outcome="ok"))
+    info = object_states_info(found)
+    assert (len(info.lanes), info.left_out) == (40, 10)
+    assert all(bar.open and bar.end_ms == 60 for bar in info.bars)
+
+
+def test_no_objects() -> None:
+    info = object_states_info(trace())
+    assert (info.lanes, info.bars, info.left_out) == ((), (), 0)
+    assert plot_object_states(info, dark=True).layout.height > 0
