@@ -5,7 +5,7 @@ import streamlit as st
 from simulator.i18n import gettext as _
 from simulator.ui import address
 from simulator.ui.banner import problems
-from simulator.ui.requests import cell, matrix, picker
+from simulator.ui.requests import cell, matrix, picker, teardown
 
 pick = picker.pick()
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -16,4 +16,5 @@ with problems():
     cells = matrix.cells(pick)
     matrix.show(pick, cells)
     cell.show(cells[pick.dependency, pick.ending])
+    teardown.show()
 address.follow(picker.parameters(pick))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,8 +11,12 @@ from tests.ui.conftest import Opener
 from tests.ui.texts import html_text
 
 
-def metrics(at: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in at.metric}
+def numbers(at: AppTest) -> tuple[str, ...]:
+    """What the client was told, what the database holds, what is still held."""
+    html = "\n".join(block.value for block in at.get("html"))
+    found = re.search(r'<div class="tx-mistake-numbers">.*', html)
+    assert found is not None
+    return tuple(re.findall(r"<b>(.*?)</b>", found[0]))
 
 
 def cell(at: AppTest, dependency: str, ending: str) -> str:
@@ -20,7 +26,7 @@ def cell(at: AppTest, dependency: str, ending: str) -> str:
 
 def test_it_opens_on_a_silent_one(open_page: Opener) -> None:
     at = open_page("fastapi")
-    assert metrics(at) == {"The client was told": "200", "The database holds": "0 rows", "Still held": "0"}
+    assert numbers(at) == ("200", "0 rows", "0")
     text = html_text(at)
     assert "Silent: the client was told that it worked, and nothing is stored." in text
     order = " ".join(text.split())
@@ -50,11 +56,20 @@ def test_a_click_opens_a_cell(open_page: Opener) -> None:
     button = next(each for each in at.button if str(each.key).endswith("commit_in_finally_error"))
     button.click().run()
     assert not at.exception
-    assert metrics(at)["The database holds"] == "1 row"
+    assert numbers(at) == ("500", "1 row", "0")
     assert "its row is stored" in html_text(at)
 
 
 def test_a_link_brings_a_cell_back_and_what_there_is_not_is_said(open_page: Opener) -> None:
     at = open_page("fastapi", dependency="magic", ending="not_found")
     assert any("dependency = magic" in each.value for each in at.warning)
-    assert metrics(at)["The client was told"] == "404"
+    assert numbers(at)[0] == "404"
+
+
+def test_the_order_of_teardown_is_observed(open_page: Opener) -> None:
+    at = open_page("fastapi")
+    at.button(key="teardown_run").click().run()
+    assert not at.exception
+    text = " ".join(html_text(at).split())
+    assert "endpoint → response → background tasks → after yield → COMMIT" in text
+    assert "endpoint → after yield → COMMIT → response → background tasks" in text

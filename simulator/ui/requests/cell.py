@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
+from simulator.figures.palette import RED
 from simulator.i18n import gettext as _
+from simulator.i18n import ngettext
 from simulator.labs.requests.dependencies import dependency
 from simulator.labs.requests.endings import ending
 from simulator.labs.requests.matrix import Cell
 from simulator.labs.requests.order import COMMIT, COMMIT_FAILED, RESPONSE
 from simulator.traces.trace import read
+from simulator.ui import source_view
+from simulator.ui.language import fragment
 from simulator.ui.lifecycle import lanes
 from simulator.ui.plain import plain
 from simulator.ui.requests.matrix import rows, told
 
+_LOOKS = {RESPONSE: "tx-part-response", COMMIT: "tx-part-commit", COMMIT_FAILED: "tx-part-failed"}
 
+
+@fragment
 def show(cell: Cell) -> None:
-    """Code on the left, what came of it on the right."""
+    """What came of it on the left, the code on the right, the timeline below."""
     written, end = dependency(cell.dependency), ending(cell.ending)
-    left, right = st.columns([4, 5], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**{plain(_(written.title))}**")
-        st.markdown(plain(_(written.sentence)))
-        st.code(cell.code, language="python", wrap_lines=True)
-    with right:
-        st.markdown(f"**{plain(_(end.title))}**")
-        st.markdown(plain(_(end.sentence)))
-        _numbers(cell)
-        _order(cell)
-    lanes.show(read(cell.history), key=f"cell_{cell.is_async}_{cell.dependency}_{cell.ending}")
-    with right:
+        st.html(_numbers(cell))
+        if cell.silent:
+            words = f"<span>🔇</span><div>{escape(_silent(cell))}</div>"
+            st.html(f'<div class="tx-verdict" style="--tx-color:{RED}">{words}</div>')
+        st.html(order_html(cell.order))
+        st.markdown(f"**{plain(_(written.title))}**: {plain(_(written.sentence))}")
+        st.markdown(f"**{plain(_(end.title))}**: {plain(_(end.sentence))}")
         for line in cell.log:
             st.caption(_("The web server logged: {line}").format(line=plain(line)))
+    with right:
+        source_view.show(cell.code)
+    lanes.show(read(cell.history), key=f"cell_{cell.is_async}_{cell.dependency}_{cell.ending}")
 
 
-def _numbers(cell: Cell) -> None:
-    client, stored, leaked = st.columns(3)
-    client.metric(_("The client was told"), told(cell), border=True)
-    stored.metric(_("The database holds"), rows(cell), border=True)
-    leaked.metric(
-        _("Still held"),
-        cell.leak.connections,
-        border=True,
-        help=_("Connections that were not back in the pool when the request had ended."),
+def order_html(parts: Sequence[str]) -> str:
+    """As it was observed; what comes after the response, the client never learns."""
+    shown = [f'<span class="tx-part {_LOOKS.get(part, "")}">{escape(_(part))}</span>' for part in parts]
+    return f'<div class="tx-order"><b>{escape(_("Observed order"))}</b>{"<i>→</i>".join(shown)}</div>'
+
+
+def _numbers(cell: Cell) -> str:
+    """Three numbers that anyone understands."""
+    held = (cell.leak.connections, cell.leak.transactions)
+    boxes = (
+        (_("The client was told"), told(cell), "wrong" if cell.silent else ""),
+        (_("The database holds"), rows(cell), "wrong" if cell.silent else ""),
+        (_("Still held"), _held(*held) if any(held) else "0", "leak" if cell.leaks else ""),
     )
-    if cell.silent:
-        st.html(f'<div class="tx-verdict" style="--tx-color:#DC2F3C"><span>🔇 {escape(_silent(cell))}</span></div>')
+    return '<div class="tx-mistake-numbers">' + "".join(map(_box, boxes)) + "</div>"
+
+
+def _box(box: tuple[str, str, str]) -> str:
+    title, value, tone = box
+    kind = f' class="tx-mistake-box-{tone}"' if tone else ""
+    return f"<div{kind}><small>{escape(title)}</small><b>{escape(value)}</b></div>"
+
+
+def _held(connections: int, transactions: int) -> str:
+    parts = (
+        ngettext("{number} connection", "{number} connections", connections).format(number=connections),
+        ngettext("{number} transaction", "{number} transactions", transactions).format(number=transactions),
+    )
+    return ", ".join(part for part, count in zip(parts, (connections, transactions), strict=True) if count)
 
 
 def _silent(cell: Cell) -> str:
     if cell.succeeded:
         return _("Silent: the client was told that it worked, and nothing is stored.")
     return _("Silent: the client was told that it failed, and its row is stored.")
-
-
-def _order(cell: Cell) -> None:
-    """As it was observed in this run; what is after the response, the client never learns."""
-    parts = []
-    for part in cell.order:
-        style = {RESPONSE: "tx-part-response", COMMIT: "tx-part-commit", COMMIT_FAILED: "tx-part-failed"}.get(part, "")
-        parts.append(f'<span class="tx-part {style}">{escape(_(part))}</span>')
-    st.html(f'<div class="tx-order"><b>{escape(_("Observed order"))}</b>{"<i>→</i>".join(parts)}</div>')

@@ -12,7 +12,7 @@ from simulator.i18n import ngettext
 from simulator.labs.requests.client import DISCONNECTED
 from simulator.labs.requests.dependencies import DEPENDENCIES
 from simulator.labs.requests.endings import ENDINGS
-from simulator.labs.requests.matrix import Cell, run_cell
+from simulator.labs.requests.matrix import Cell, run_matrix
 from simulator.ui import runs
 from simulator.ui.manager import manager
 from simulator.ui.plain import plain
@@ -63,10 +63,9 @@ def _run_all(is_async: bool) -> Cells:
     total = len(DEPENDENCIES) * len(ENDINGS)
     bar = st.progress(0.0, _("Making {number} requests over HTTP").format(number=total))
     found = {}
-    for written in DEPENDENCIES:
-        for ending in ENDINGS:
-            found[written.key, ending.key] = run_cell(manager().engine(), written.key, ending.key, is_async)
-            bar.progress(len(found) / total)
+    for cell in run_matrix(manager().engine(), (is_async,)):
+        found[cell.dependency, cell.ending] = cell
+        bar.progress(len(found) / total)
     bar.empty()
     return found
 
