@@ -110,18 +110,6 @@ class Clients(ABC):
         """The same, and wait for its end."""
         self.start(name, work, *arguments).join()
 
-    def together(self, *requests: tuple[str, Callable[..., object], *tuple[Any, ...]]) -> None:
-        """Clients at once, `(name, work, arguments…)` each: none begins before all are there. Waits for all."""
-        line = threading.Barrier(len(requests))
-
-        def lined_up(work: Callable[..., object], arguments: tuple[Any, ...]) -> object:
-            line.wait(DEADLINE_S)
-            return work(*arguments)
-
-        running = [self.start(name, lined_up, work, arguments) for name, work, *arguments in requests]
-        for each in running:
-            each.join()
-
     def thread(self, name: str, work: Callable[[], object]) -> Running:
         """Other work in a thread: a server, a migration. It has the run's context; the run waits for its end."""
         errors: list[BaseException] = []
