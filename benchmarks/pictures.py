@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+from typing import Literal, NamedTuple
 
 from playwright.sync_api import sync_playwright
 
 from benchmarks.pages import FLAGS, ROOT, app, chromium
 
-#: file -> (path, colour scheme)
-PICTURES = {"anomalies.png": ("/anomalies", "light"), "anomalies-dark.png": ("/anomalies", "dark")}
+
+class Picture(NamedTuple):
+    """A page as it is when all of these can be seen."""
+
+    file: str
+    path: str
+    #: CSS selectors
+    shows: tuple[str, ...]
+    scheme: Literal["light", "dark"] = "light"
+    height: int = 900
+
+
+_SCORE = (".txs-chart :text('from here on')", "[data-testid=stGraphVizChart] svg")
+_CHART = ".txc-chart .barlayer .point"
+PICTURES = (
+    Picture("anomalies.png", "/anomalies", _SCORE),
+    Picture("anomalies-dark.png", "/anomalies", _SCORE, "dark"),
+    Picture("sessions.png", "/sessions?mix=llm_inside&requests=12&pool_timeout=0.3", (_CHART,)),
+    Picture("mistakes.png", "/mistakes", (_CHART, ".tx-source"), height=1000),
+)
 
 
 def main() -> None:
@@ -17,14 +36,14 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tx") as data, app(data) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        for name, (path, scheme) in PICTURES.items():
-            page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            page.goto(url + path)
-            page.get_by_text("from here on").first.wait_for(timeout=60_000)
+        for picture in PICTURES:
+            page = browser.new_page(viewport={"width": 1280, "height": picture.height}, color_scheme=picture.scheme)
+            page.goto(url + picture.path)
+            for selector in picture.shows:
+                page.locator(selector).first.wait_for(timeout=60_000)
             page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-            page.locator("[data-testid=stGraphVizChart] svg").first.wait_for()
-            page.screenshot(path=folder / name)
-            print(f"docs/{name}")
+            page.screenshot(path=folder / picture.file)
+            print(f"docs/{picture.file}")
         browser.close()
 
 
