@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from simulator.i18n import N_
 from simulator.labs.backend.models import Message
 from simulator.labs.mistakes.entry import ANY_ERROR, OK, Between, Expected, Look, Mistake, Side
+from simulator.labs.mistakes.gate import DEADLINE_S
 from simulator.labs.mistakes.stage import Stage
 
 Sessions = sessionmaker[Session]
@@ -132,8 +134,10 @@ _THREADS, _REQUESTS = 8, 5
 
 def _many(stage: Stage, make: type[SharedChat] | type[Chat]) -> None:
     chat = make(stage.sessions())
+    line = threading.Barrier(_THREADS)
 
     def requests(thread: str) -> None:
+        line.wait(DEADLINE_S)
         for number in range(1, _REQUESTS + 1):
             with stage.client(f"{thread}.{number}") as client:
                 client.answer = chat.save("user")
@@ -154,7 +158,7 @@ SHARED_MANY = Mistake(
     ),
     why=N_("add() has put the object into the Session before the commit raises; whoever commits next stores it."),
     cure=_CURE,
-    repeatable=N_("This race is free: nobody holds anybody. What is stated is a range."),
+    repeatable=N_("All begin together; from there on the race is free. What is stated is a range."),
     mistake=Side(
         (SharedChat,),
         "self.session = SessionLocal()",
