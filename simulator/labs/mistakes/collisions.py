@@ -164,7 +164,7 @@ SHARED_MANY = Mistake(
         "self.session = SessionLocal()",
         lambda stage: _many(stage, SharedChat),
         Expected(
-            {OK: Between(0, 20), ANY_ERROR: Between(20, 40)},
+            {OK: Between(0, 10), ANY_ERROR: Between(30, 40)},
             ((Between(0, 40),),),
             connections=Between(0, 1),
             transactions=Between(0, 1),
