@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import sqlalchemy
 
 from simulator.errors import SnippetError
 from simulator.i18n import use
@@ -161,14 +158,6 @@ def test_signs_speak_the_language_of_the_page() -> None:
         use("en")
 
 
-@pytest.mark.parametrize("package", [asyncio, pytest.param(sqlalchemy, marks=pytest.mark.slow)])
-def test_whole_libraries_are_read_without_an_error(package: ModuleType) -> None:
-    for path in sorted(Path(str(package.__file__)).parent.rglob("*.py")):
-        text = path.read_text("utf-8")
-        if len(text.encode()) > 200_000:
-            with pytest.raises(SnippetError):
-                read(text)
-            continue
-        started = time.process_time()
-        read(text)
-        assert time.process_time() - started < 0.3, path
+def test_a_whole_library_is_read_without_an_error_or_a_sign() -> None:
+    for path in sorted(Path(str(asyncio.__file__)).parent.rglob("*.py")):
+        assert read(path.read_text("utf-8")) == (), path
