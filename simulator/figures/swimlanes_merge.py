@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from simulator.figures.swimlanes_info import Kind
 
 #: Gaps that are closed first: this share of the whole time is less than a pixel.
 _FIRST = 1 / 4000
+#: Each length of gaps that is tried is so much longer than the one before; the last is more than everything.
+_GROWTH, _STEPS = 1.3, 36
 
 
 class Draft(NamedTuple):
@@ -33,50 +36,58 @@ class Draft(NamedTuple):
 def merged(drafts: Sequence[Draft], limit: int, duration_ms: float) -> tuple[Draft, ...]:
     """At most `limit` pieces where that can be reached without joining lanes, kinds or errors with what is none.
 
-    Gaps of at most a certain length are closed between pieces shorter than eight times that; it grows until the
-    pieces are few enough.
+    Gaps of at most a certain length are closed between pieces shorter than eight times that; it is the smallest of
+    a row of lengths that leaves few enough.
     """
-    gap = duration_ms * _FIRST
-    found = sorted(drafts, key=lambda draft: (_alike(draft), draft.start_ms))
-    while len(found) > limit and gap < 2 * duration_ms:
-        found = list(_closed(found, gap))
-        gap *= 1.4
-    return tuple(found)
+    if len(drafts) <= limit:
+        return tuple(drafts)
+    alike: dict[tuple[int, Kind, bool, bool], list[Draft]] = {}
+    for draft in sorted(drafts, key=_start):
+        alike.setdefault((draft.lane, draft.kind, draft.error, draft.waits), []).append(draft)
+    gaps = [duration_ms * _FIRST * _GROWTH**step for step in range(_STEPS)]
+    enough = bisect_left(gaps, True, key=lambda gap: sum(_count(group, gap) for group in alike.values()) <= limit)
+    gap = gaps[min(enough, len(gaps) - 1)]
+    return tuple(piece for group in alike.values() for piece in _closed(group, gap))
 
 
-def _closed(drafts: Iterable[Draft], gap: float) -> Iterator[Draft]:
-    last: Draft | None = None
-    for draft in drafts:
-        if last is not None and _alike(last) == _alike(draft) and _near(last, draft, gap):
-            last = _joined(last, draft)
-            continue
-        if last is not None:
-            yield last
-        last = draft
-    if last is not None:
-        yield last
+def _start(draft: Draft) -> float:
+    return draft.start_ms
 
 
-def _alike(draft: Draft) -> tuple[int, Kind, bool, bool]:
-    return draft.lane, draft.kind, draft.error, draft.waits
+def _count(drafts: Sequence[Draft], gap: float) -> int:
+    """How many pieces `_closed` would give."""
+    return sum(1 for _ in _runs(drafts, gap))
 
 
-def _near(one: Draft, other: Draft, gap: float) -> bool:
-    return other.start_ms - one.end_ms <= gap and max(_length(one), _length(other)) <= 8 * gap
+def _runs(drafts: Sequence[Draft], gap: float) -> Iterator[tuple[int, int]]:
+    """First and one past the last of those that become one. What has grown is short when its spans are, on average."""
+    first, end, busy = 0, drafts[0].end_ms, drafts[0].busy_ms
+    for here, draft in enumerate(drafts[1:], start=1):
+        if draft.start_ms - end <= gap and busy <= 8 * gap * (here - first) and draft.busy_ms <= 8 * gap:
+            end, busy = max(end, draft.end_ms), busy + draft.busy_ms
+        else:
+            yield first, here
+            first, end, busy = here, draft.end_ms, draft.busy_ms
+    yield first, len(drafts)
 
 
-def _length(draft: Draft) -> float:
-    """What was merged already may grow on: it is short when its spans are, on average."""
-    return draft.busy_ms / draft.spans
+def _closed(drafts: Sequence[Draft], gap: float) -> Iterator[Draft]:
+    for first, past in _runs(drafts, gap):
+        yield _joined(drafts[first:past]) if past - first > 1 else drafts[first]
 
 
-def _joined(one: Draft, other: Draft) -> Draft:
+def _joined(drafts: Sequence[Draft]) -> Draft:
+    one = drafts[0]
     return one._replace(
-        end_ms=max(one.end_ms, other.end_ms),
-        spans=one.spans + other.spans,
-        busy_ms=one.busy_ms + other.busy_ms,
-        open=one.open or other.open,
-        request=one.request if one.request == other.request else None,
-        color=one.color if one.color == other.color else "",
+        end_ms=max(draft.end_ms for draft in drafts),
+        spans=len(drafts),
+        busy_ms=sum(draft.busy_ms for draft in drafts),
+        open=any(draft.open for draft in drafts),
+        request=_common([draft.request for draft in drafts]),
+        color=_common([draft.color for draft in drafts]) or "",
         label="",
     )
+
+
+def _common(values: Sequence[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None

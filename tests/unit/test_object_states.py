@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.figures.object_states import object_states_info, plot_object_states
+from simulator.figures.score_info import Axis
 from simulator.lifecycle import ObjectStateChanged, RequestEnded, RequestStarted
 from tests.unit.trace_samples import at, recorded, trace
 
@@ -18,7 +19,7 @@ def test_an_object_is_added_and_flushed() -> None:
     assert pending.end_ms == persistent.start_ms
     (request,) = recorded("save_message").requests
     assert persistent.end_ms == info.end_ms == request.end_ms
-    assert info.start_ms == 0
+    assert info.start_ms == pending.start_ms
 
 
 def test_commit_expires_and_close_detaches() -> None:
@@ -37,7 +38,16 @@ def test_one_trace_a_state_and_an_id_for_every_bar() -> None:
     assert [each.name for each in figure.data] == ["persistent", "expired", "detached"]
     ids = [custom[0] for each in figure.data for custom in each.customdata]
     assert sorted(ids) == sorted(bar.id for bar in info.bars)
-    assert list(figure.data[1].text) == ["commit", "commit"]
+    assert list(plot_object_states(info, axis=Axis.TIME).data[1].text) == ["commit", "commit"]
+
+
+def test_on_the_step_axis_moves_of_one_cause_are_one_step() -> None:
+    info = object_states_info(recorded("lock_wait"))
+    assert info.causes == ("query", "commit", "close")
+    assert [bar.steps for bar in info.bars] == [(0, 1), (1, 2), (2, 3)] * 2
+    figure = plot_object_states(info)
+    assert [tick.strip() for tick in figure.layout.xaxis.ticktext] == ["query", "commit", "close"]
+    assert list(figure.data[1].text) == ["expired", "expired"]
 
 
 def test_more_objects_than_lanes_are_counted() -> None:
