@@ -1,5 +1,7 @@
 """Mistakes: what a client was told, what was stored and what leaked, beside the same with one line changed."""
 
+import streamlit as st
+
 from simulator.ui import address
 from simulator.ui.banner import problems
 from simulator.ui.mistakes import headline, picker, predict, runs, sides, tabs, top
@@ -15,6 +17,8 @@ with problems():
         sides.show(mistake, pair)
     else:
         sides.code(mistake.mistake, "mistake", reveal=False)
-tabs.show(mistake)
+below = st.container()
 address.follow(picker.parameters(mistake))
 top.of(mistake.key)
+with below:
+    tabs.show(mistake)

@@ -100,9 +100,9 @@ def test_a_link_to_no_mistake_gets_a_sentence_and_a_run(open_page: Opener) -> No
 
 def test_walking_goes_round_at_the_ends(open_page: Opener) -> None:
     at = open_page("mistakes", mistake=MISTAKES[0].key)
-    at.button(key="mistakes_◀").click().run()
+    at.button(key="mistakes_before").click().run()
     assert at.selectbox(key="mistakes_select").value == MISTAKES[-1].key
-    at.button(key="mistakes_▶").click().run()
+    at.button(key="mistakes_next").click().run()
     assert at.selectbox(key="mistakes_select").value == MISTAKES[0].key
 
 

@@ -25,7 +25,7 @@ def story(mistake: Mistake) -> None:
 def verdict(mistake: Mistake, pair: PairResult) -> None:
     """A strip that the last row reads; loudest where nobody is told that something is wrong."""
     found = words.verdict(mistake, pair)
-    first, *more = map(escape, found.sentences)
+    first, *more = map(escape, map(words.unbroken, found.sentences))
     st.html(
         f'<div class="tx-mistake-verdict tx-mistake-{found.kind}" data-verdict="{found.kind}">'
         f'<span aria-hidden="true">{_SYMBOLS[found.kind]}</span>'

@@ -87,6 +87,11 @@ def _sign(sign: Sign, number: int) -> None:
         text, way = st.columns([5, 2], vertical_alignment="center")
         title = plain(words.label(find(sign.mistake)))
         text.markdown(f"**{_('Line {line}').format(line=sign.line)}** · {sure}  \n{plain(sign.sentence)}  \n*{title}*")
-        if way.button(_("See it happen"), icon="▶️", key=f"mistakes_sign_{number}", width="stretch"):
-            picker.choose(sign.mistake)
-            st.rerun(scope="app")
+        way.button(
+            _("Run it"),
+            icon="▶️",
+            key=f"mistakes_sign_{number}",
+            width="stretch",
+            on_click=picker.choose,
+            args=(sign.mistake,),
+        )

@@ -34,9 +34,9 @@ def pick() -> Mistake:
             on_change=lambda: choose(st.session_state[_SELECT]),
             label_visibility="collapsed",
         )
-        _step("◀", _("The one before"), place - 1)
+        _step("before", "◀", _("The one before"), place - 1)
         st.markdown(f"{place + 1} / {len(_KEYS)}", width="content")
-        _step("▶", _("The next one"), place + 1)
+        _step("next", "▶", _("The next one"), place + 1)
         st.button(_("Run again"), icon="🔁", key="mistakes_again", on_click=runs.forget)
     if complaint := st.session_state.get(_COMPLAINT):
         st.warning(plain(complaint), icon="🔗")
@@ -54,10 +54,10 @@ def parameters(mistake: Mistake) -> dict[str, str]:
     return {} if mistake.key == FIRST else {PARAMETER: mistake.key}
 
 
-def _step(sign: str, what: str, place: int) -> None:
+def _step(name: str, sign: str, what: str, place: int) -> None:
     """At the ends it goes round."""
     key = _KEYS[place % len(_KEYS)]
-    st.button(sign, key=f"mistakes_{sign}", help=what, on_click=choose, args=(key,))
+    st.button(sign, key=f"mistakes_{name}", help=what, on_click=choose, args=(key,))
 
 
 def _follow_link() -> None:

@@ -77,11 +77,10 @@ def _stored(side: Side, result: SideResult, *, is_wrong: bool) -> Iterator[str]:
 
 
 def _box(value: str, title: str, detail: str, tone: str = "") -> str:
-    kept = value.replace(" × ", "\u00a0×\u00a0")
     sign = {"wrong": "⚠ ", "leak": "💧 "}.get(tone, "")
     return (
         f'<div class="{tone and f"tx-mistake-box-{tone}"}"><small>{escape(title)}</small>'
-        f"<b>{sign}{escape(kept)}</b><small>{escape(detail)}</small></div>"
+        f"<b>{sign}{escape(words.unbroken(value))}</b><small>{escape(detail)}</small></div>"
     )
 
 

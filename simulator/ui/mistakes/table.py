@@ -65,9 +65,13 @@ def _line(mistake: Mistake) -> DeltaGenerator:
     """The button that opens it, and the place of its results."""
     left, right = st.columns(_WIDTHS, vertical_alignment="center", gap="small")
     with left:
-        if st.button(plain(words.label(mistake)), key=f"mistakes_open_{mistake.key}", type="tertiary"):
-            picker.choose(mistake.key)
-            st.rerun(scope="app")
+        st.button(
+            plain(words.label(mistake)),
+            key=f"mistakes_open_{mistake.key}",
+            type="tertiary",
+            on_click=picker.choose,
+            args=(mistake.key,),
+        )
     place = right.empty()
     _fill(place, mistake)
     return place
@@ -76,7 +80,7 @@ def _line(mistake: Mistake) -> DeltaGenerator:
 def _fill(place: DeltaGenerator, mistake: Mistake) -> None:
     row = runs.rows().get(mistake.key)
     kind, cells = ("none", ("–", "")) if row is None else _cells(mistake, row)
-    texts = "".join(f"<span>{escape(text)}</span>" for text in cells)
+    texts = "".join(f"<span>{escape(words.unbroken(text))}</span>" for text in cells)
     place.html(f'<div class="tx-mistake-row tx-mistake-row-{kind}">{texts}</div>')
 
 

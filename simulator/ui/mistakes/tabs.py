@@ -8,13 +8,11 @@ import streamlit as st
 
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
-from simulator.ui.language import fragment
 from simulator.ui.mistakes import paste, table
 
 
-@fragment
 def show(mistake: Mistake) -> None:
-    """Only the tab that is open does its work."""
+    """Only the tab that is open does its work. No fragment: whoever clicks elsewhere ends a run of all at once."""
     titles = (_("Why, and the rule"), _("Which of these is in my code?"), _("All mistakes"))
     why, mine, everything = st.tabs(list(titles), key="mistakes_tabs", on_change="rerun")
     if why.open:

@@ -40,7 +40,7 @@ class _Drawn(NamedTuple):
 @fragment
 def show(mistake: Mistake, pair: PairResult) -> None:
     """The mistake on the left, the fix on the right."""
-    traces = runs.kept("mistake_traces", id(pair), lambda: (read(pair.mistake.history), read(pair.fixed.history)))
+    traces = runs.kept("mistake_traces", pair, lambda: (read(pair.mistake.history), read(pair.fixed.history)))
     is_open = bool(st.session_state.get(_OPEN))
     wrong, right = (_drawn(trace, is_open=is_open) for trace in traces)
     shares_scale = _align(wrong, right)

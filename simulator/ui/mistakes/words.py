@@ -58,6 +58,11 @@ def told(result: SideResult) -> str:
     return ", ".join(f"{count} × {status or _('gone')}" for status, count in counts) or "–"
 
 
+def unbroken(text: str) -> str:
+    """So that no line ends within `2 × 200`."""
+    return text.replace(" × ", "\u00a0×\u00a0")
+
+
 def stored(rows: Sequence[Row]) -> str:
     """Each value of each row: `990 · 1010`."""
     return " · ".join("NULL" if value is None else str(value) for row in rows for value in row) or "–"
