@@ -210,6 +210,8 @@ def _x_axis(info: ObjectStatesInfo) -> Plain:
     return {
         "range": [info.start_ms - 0.01 * length, info.end_ms + 0.02 * length],
         "ticksuffix": " ms",
+        "exponentformat": "none",
+        "separatethousands": True,
         "tickfont": {"size": 14},
         "showgrid": True,
         "gridcolor": faded(GREY, 0.25),

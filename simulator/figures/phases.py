@@ -79,6 +79,8 @@ def plot_phases(info: PhasesInfo, dark: bool = False) -> go.Figure:
         },
         "xaxis": {
             "ticksuffix": " ms",
+            "exponentformat": "none",
+            "separatethousands": True,
             "tickfont": {"size": 14},
             "gridcolor": faded(GREY, 0.25),
             "zeroline": False,

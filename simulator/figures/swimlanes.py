@@ -230,6 +230,8 @@ def _x_axis(info: SwimlanesInfo) -> Plain:
         "range": [info.start_ms - 0.01 * length, info.end_ms + 0.02 * length],
         "anchor": "y2",
         "ticksuffix": " ms",
+        "exponentformat": "none",
+        "separatethousands": True,
         "ticklabelstandoff": 6,
         "tickfont": {"size": 14},
         "showgrid": True,

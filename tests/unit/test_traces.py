@@ -79,12 +79,12 @@ def test_a_request_that_saves_a_message() -> None:
     assert ending.command == "COMMIT"
 
 
-def test_a_request_that_fails_is_rolled_back_when_its_session_closes() -> None:
+def test_a_request_that_fails_is_rolled_back() -> None:
     (request,) = recorded("rollback").requests
     assert (request.outcome, request.failed, request.timed_out) == ("failed", True, False)
     assert request.error.startswith("JSONDecodeError")
     assert [ending.command for ending in request.endings] == ["ROLLBACK"]
-    assert [transaction.outcome for transaction in request.sessions[0].transactions] == ["closed"]
+    assert [transaction.outcome for transaction in request.sessions[0].transactions] == ["rolled back"]
     assert request.sessions[0].commits == ()
 
 
