@@ -19,7 +19,7 @@ _SYMBOLS: Mapping[words.Kind, str] = MappingProxyType({"silent": "🔇", "raised
 
 def story(mistake: Mistake) -> None:
     """What happened, told large."""
-    st.html(f'<p class="tx-mistake-story">{escape(_(mistake.story))}</p>')
+    st.html(f'<p class="tx-mistake-story">{words.html(_(mistake.story))}</p>')
 
 
 def verdict(mistake: Mistake, pair: PairResult) -> None:

@@ -48,7 +48,8 @@ def _suspect(mistake: Mistake, pair: PairResult) -> str:
     """Which number of the mistake's is the wrong one: what was stored, or what was told where that is as it should."""
     if pair.mistake.stored != pair.fixed.stored or words.is_lie(mistake, pair):
         return "stored"
-    return "told" if words.verdict(mistake, pair).kind == "silent" else ""
+    kind = words.verdict(mistake, pair).kind
+    return "told" if kind == "silent" else "figure" if kind == "costs" else ""
 
 
 def _numbers(side: Side, result: SideResult, kind: str, suspect: str = "") -> None:
@@ -57,7 +58,7 @@ def _numbers(side: Side, result: SideResult, kind: str, suspect: str = "") -> No
     detail = words.errors(result) or (_cut(" · ".join(answers), 60) if len(result.told) <= _NAMES else "")
     boxes = [
         _box(words.told(result), _("Clients were told"), detail, "wrong" if suspect == "told" else ""),
-        *_stored(side, result, is_wrong=suspect == "stored"),
+        *_stored(side, result, suspect),
         _box(str(result.leaked.connections), _("Leaked"), words.leaked(result), "leak" if words.leaked(result) else ""),
     ]
     st.html(
@@ -66,12 +67,13 @@ def _numbers(side: Side, result: SideResult, kind: str, suspect: str = "") -> No
     )
 
 
-def _stored(side: Side, result: SideResult, *, is_wrong: bool) -> Iterator[str]:
+def _stored(side: Side, result: SideResult, suspect: str) -> Iterator[str]:
     if side.look:
-        tone = "wrong" if is_wrong else ""
+        tone = "wrong" if suspect == "stored" else ""
         yield _box(words.stored(result.stored), _("Stored"), _(side.look.title), tone)
     if side.figure:
-        yield _box(str(result.figure), _("Counted"), _(side.figure.title))
+        tone = "cost" if suspect == "figure" else ""
+        yield _box(str(result.figure), _("Counted"), _(side.figure.title), tone)
     if not side.look and not side.figure:
         yield _box("–", _("Stored"), _("Nothing is written here"))
 

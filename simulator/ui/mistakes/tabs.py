@@ -8,7 +8,7 @@ import streamlit as st
 
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
-from simulator.ui.mistakes import paste, table
+from simulator.ui.mistakes import paste, table, words
 
 
 def show(mistake: Mistake) -> None:
@@ -33,4 +33,4 @@ def _why(mistake: Mistake) -> None:
         (_("What makes every run the same"), mistake.repeatable),
     )
     for column, (title, text) in zip(st.columns(3, gap="medium"), parts, strict=True):
-        column.html(f'<div class="tx-mistake-why"><h4>{escape(title)}</h4><p>{escape(_(text))}</p></div>')
+        column.html(f'<div class="tx-mistake-why"><h4>{escape(title)}</h4><p>{words.html(_(text))}</p></div>')

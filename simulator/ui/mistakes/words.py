@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import Literal
 
@@ -56,6 +58,11 @@ def told(result: SideResult) -> str:
     """`1 × 200, 1 × 500`."""
     counts = sorted(Counter(each.status for each in result.told).items())
     return ", ".join(f"{count} × {status or _('gone')}" for status, count in counts) or "–"
+
+
+def html(text: str) -> str:
+    """A text of the catalogue, escaped; what stands in `backticks` becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def unbroken(text: str) -> str:
