@@ -42,14 +42,19 @@ class Drafts:
 
     def latest(self, **same: object) -> Draft | None:
         """The latest open one that has these values."""
-        fitting = (d for d in reversed(self.open) if all(d.get(name) == value for name, value in same.items()))
-        return next(fitting, None)
+        for draft in reversed(self.open):
+            if not same or all(draft.get(name) == value for name, value in same.items()):
+                return draft
+        return None
 
     def end(self, draft: Draft | None, **fields: object) -> None:
         """It ends, with these values; None ends nothing."""
         if draft is not None:
             draft.update(fields)
-            self.open = [other for other in self.open if other is not draft]
+            if self.open[-1] is draft:
+                self.open.pop()
+            else:
+                self.open = [other for other in self.open if other is not draft]
 
     def made(self, kind: type[S]) -> tuple[S, ...]:
         """Frozen."""

@@ -76,8 +76,8 @@ class _Reader:
             self._groups[event.request] = RequestDraft({"name": event.request or "", "start_ms": self._now})
         return self._groups[event.request]
 
-    def _begun(self, event: Event) -> Draft:
-        return {"seq": event.seq, "start_ms": self._now}
+    def _begun(self, event: Event, **fields: Any) -> Draft:
+        return {"seq": event.seq, "start_ms": self._now, **fields}
 
     def _request_started(self, event: lifecycle.RequestStarted) -> None:
         self._group(event).fields.update(key=event.key, title=event.title)
@@ -86,7 +86,7 @@ class _Reader:
         self._group(event).fields.update(end_ms=self._now, outcome=event.outcome, error=event.error)
 
     def _work_started(self, event: lifecycle.WorkStarted) -> None:
-        draft = self._begun(event) | {"category": event.category, "label": event.label}
+        draft = self._begun(event, category=event.category, label=event.label)
         self._group(event).works.begin(draft)
 
     def _work_ended(self, event: lifecycle.WorkEnded) -> None:
@@ -112,7 +112,7 @@ class _Reader:
         self._session(event).fields.update(class_name=event.class_name, created_ms=self._now)
 
     def _session_began(self, event: lifecycle.SessionBegan) -> None:
-        self._session(event).transactions.begin(self._begun(event) | {"nested": event.nested})
+        self._session(event).transactions.begin(self._begun(event, nested=event.nested))
 
     def _session_connected(self, event: lifecycle.SessionConnected) -> None:
         if draft := self._session(event).transactions.latest(nested=False):
@@ -132,8 +132,8 @@ class _Reader:
         self._session(event).fields.update(closed_ms=self._now, closed_how=event.how)
 
     def _flush_started(self, event: lifecycle.FlushStarted) -> None:
-        counts = {"new": event.new, "changed": event.changed, "deleted": event.deleted}
-        self._session(event).flushes.begin(self._begun(event) | counts)
+        flush = self._begun(event, new=event.new, changed=event.changed, deleted=event.deleted)
+        self._session(event).flushes.begin(flush)
 
     def _flush_ended(self, event: lifecycle.FlushEnded) -> None:
         flushes = self._session(event).flushes
@@ -154,7 +154,7 @@ class _Reader:
         capacity = self._pools[-1].capacity if self._pools else None
         queued = capacity is not None and len(self._held) + len(self._asked) >= capacity
         fields = {"asked": event.asked, "session": event.session, "queued": queued, "connecting": Drafts()}
-        draft = self._asked[event.asked] = self._begun(event) | fields
+        draft = self._asked[event.asked] = self._begun(event, **fields)
         self._group(event).waits.append(draft)
 
     def _connecting(self, event: lifecycle.ConnectingStarted) -> None:
@@ -172,7 +172,7 @@ class _Reader:
             self._open_connection(event, event.slot, event.backend)
 
     def _open_connection(self, event: Event, slot: int, backend: int | None) -> None:
-        draft = self._open[slot] = self._begun(event) | {"slot": slot, "backend": backend}
+        draft = self._open[slot] = self._begun(event, slot=slot, backend=backend)
         self._connections.append(draft)
 
     def _checked_out(self, event: lifecycle.ConnectionCheckedOut) -> None:
@@ -185,7 +185,7 @@ class _Reader:
         fields = {"slot": event.slot, "backend": event.backend, "request": event.request, "session": None}
         if event.slot in self._held:
             return  # a pool that gives the same connection again
-        draft = self._held[event.slot] = {**self._begun(event), **fields, "begins_ms": []}
+        draft = self._held[event.slot] = self._begun(event, **fields, begins_ms=[])
         self._slots.setdefault(event.slot, []).append(draft)
         self._group(event).holds.append(draft)
 
@@ -230,7 +230,7 @@ class _Reader:
         self._command(event, event.command)
 
     def _command(self, event: Event, command: str) -> None:
-        draft = self._begun(event) | {"command": command, "session": event.session, "slot": event.slot}
+        draft = self._begun(event, command=command, session=event.session, slot=event.slot)
         self._group(event).endings.begin(draft)
         if command in _TIMED:
             for key in (event.slot, event.session):
@@ -245,7 +245,7 @@ class _Reader:
 
     def _started(self, event: StatementStarted) -> None:
         names = ("sql", "parameters", "many", "line", "request", "session", "slot")
-        draft = self._begun(event) | {name: getattr(event, name) for name in names}
+        draft = self._begun(event, **{name: getattr(event, name) for name in names})
         if event.slot is not None:
             draft["backend"] = self._open.get(event.slot, {}).get("backend")
         self._group(event).statements.begin(draft)
@@ -270,7 +270,7 @@ class _Reader:
         if event.state == "gone":
             return
         names = ("backend", "state", "wait", "blocked_by")
-        draft = self._stays[event.backend] = self._begun(event) | {name: getattr(event, name) for name in names}
+        draft = self._stays[event.backend] = self._begun(event, **{name: getattr(event, name) for name in names})
         self._backends.append(draft)
 
 
