@@ -170,7 +170,7 @@ def sentence(parts: Parts) -> str:
     total = parts.total_ms
     told = sorted(zip(astuple(parts), _phrases(), strict=True), key=lambda pair: -pair[0])
     words = [phrase.format(time=duration(ms)) for ms, phrase in told if ms > 0 and ms >= _TOLD * total]
-    return _("What made this one take {total}: {parts}").format(total=duration(total), parts=", ".join(words))
+    return _("What made this one take {total}: {parts}").format(total=duration(total), parts=_(", ").join(words))
 
 
 def _phrases() -> tuple[str, ...]:

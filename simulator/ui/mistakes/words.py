@@ -83,7 +83,7 @@ def leaked(result: SideResult) -> str:
         parts.append(ngettext("{n} connection", "{n} connections", connections).format(n=connections))
     if transactions:
         parts.append(ngettext("{n} open transaction", "{n} open transactions", transactions).format(n=transactions))
-    return ", ".join(parts)
+    return _(", ").join(parts)
 
 
 def errors(result: SideResult) -> str:

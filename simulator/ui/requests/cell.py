@@ -35,8 +35,10 @@ def show(cell: Cell) -> None:
             words = f"<span>🔇</span><div>{escape(_silent(cell))}</div>"
             st.html(f'<div class="tx-verdict" style="--tx-color:{RED}">{words}</div>')
         st.html(order_html(cell.order))
-        st.markdown(f"**{plain(_(written.title))}**: {plain(_(written.sentence))}")
-        st.markdown(f"**{plain(_(end.title))}**: {plain(_(end.sentence))}")
+        st.markdown(
+            _("**{title}**: {sentence}").format(title=plain(_(written.title)), sentence=plain(_(written.sentence)))
+        )
+        st.markdown(_("**{title}**: {sentence}").format(title=plain(_(end.title)), sentence=plain(_(end.sentence))))
         for line in cell.log:
             st.caption(_("The web server logged: {line}").format(line=plain(line)))
     with right:
@@ -72,7 +74,7 @@ def _held(connections: int, transactions: int) -> str:
         ngettext("{number} connection", "{number} connections", connections).format(number=connections),
         ngettext("{number} transaction", "{number} transactions", transactions).format(number=transactions),
     )
-    return ", ".join(part for part, count in zip(parts, (connections, transactions), strict=True) if count)
+    return _(", ").join(part for part, count in zip(parts, (connections, transactions), strict=True) if count)
 
 
 def _silent(cell: Cell) -> str:

@@ -28,7 +28,7 @@ def show() -> None:
     cells = runs.kept(_KEPT, None, lambda: tuple(run_teardown(manager().engine())))
     found = {(cell.ending, cell.dependency): cell for cell in cells}
     for case in CASES:
-        st.markdown(f"**{plain(_(case.title))}**: {plain(_(case.sentence))}")
+        st.markdown(_("**{title}**: {sentence}").format(title=plain(_(case.title)), sentence=plain(_(case.sentence))))
         for column, scope in zip(st.columns(2, gap="medium"), SCOPES, strict=True):
             with column:
                 _show(found[case.key, scope.key], "function" if scope.key == "function_scope" else "request")
