@@ -16,12 +16,20 @@ from simulator.ui.score_view import ASSETS, SCRIPT
 SCRIPTS = ("score_page.js", "chart_view.js")
 
 
-def chart_view(figure: go.Figure, *, key: str, label: str) -> str | None:
-    """Show it; the id (first of a bar's `customdata`) of the bar that was clicked last, kept while the page is open.
+def chart_view(figure: go.Figure, *, key: str, label: str, on_lane: Callable[[str], None] | None = None) -> str | None:
+    """Show it; the id (first of a bar's `customdata`) of the bar that was clicked last in this figure.
 
-    `label` says to who cannot see the figure what it is.
+    Zoom and the clicked bar are kept as long as the figure's `uirevision` is the same. `label` says to who cannot see
+    the figure what it is. `on_lane` is called before the next script run with what the figure's `meta["lanes"]` has
+    for the lane whose name was clicked; lanes of None cannot be clicked.
     """
-    memory = f"{key}:clicked"
+    memory, revision = f"{key}:clicked", figure.layout.uirevision
+
+    def lane() -> None:
+        named = (st.session_state.get(key) or {}).get("lane")
+        if on_lane is not None and named is not None:
+            on_lane(str(named))
+
     result = _component()(
         key=key,
         data={
@@ -31,10 +39,17 @@ def chart_view(figure: go.Figure, *, key: str, label: str) -> str | None:
             "unavailable": _("The figure needs its script, and this server did not deliver it. Reload the page."),
         },
         on_clicked_change=_nothing,
+        on_lane_change=lane,
     )
     if result.clicked is not None:
-        st.session_state[memory] = str(result.clicked)
-    return st.session_state.get(memory)
+        st.session_state[memory] = (revision, str(result.clicked))
+    of, clicked = st.session_state.get(memory, (None, None))
+    return clicked if of == revision else None
+
+
+def forget_click(key: str) -> None:
+    """As if no bar of the figure with this key had been clicked."""
+    st.session_state.pop(f"{key}:clicked", None)
 
 
 def _nothing() -> None:

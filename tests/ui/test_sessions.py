@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from simulator.labs.lifecycle.settings import Settings
 from simulator.model import Isolation
 from simulator.ui.lifecycle import link
+from simulator.ui.lifecycle.headline import Number, numbers
 from simulator.ui.lifecycle.runs import Shown
 
 Opener = Callable[..., AppTest]
@@ -43,8 +44,16 @@ def shown(at: AppTest) -> Shown:
     return found
 
 
-def metrics(at: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in at.metric}
+def strip(at: AppTest) -> dict[str, Number]:
+    """The numbers of the run that is shown, as they stand on the page."""
+    found = {each.key: each for each in numbers(shown(at))}
+    (html,) = (
+        each.proto.body
+        for each in at.get("html")
+        if "tx-numbers" in each.proto.body and "<style" not in each.proto.body
+    )
+    assert all(each.value in html and each.remark in html for each in found.values())
+    return found
 
 
 @pytest.mark.parametrize("load", [link.FIRST, OTHER], ids=["first", "other"])
@@ -84,7 +93,7 @@ def test_the_page_opens_with_a_run(open_page: Opener) -> None:
     assert result is not None
     assert result.load == link.FIRST
     failing = sum(each.always_fails for each in result.kinds)
-    answered = int(metrics(at)["Answered"].split(" / ")[0])
+    answered = int(strip(at)["answered"].value.split(" / ")[0])
     assert answered <= 12 - failing
     assert not at.warning
 
@@ -93,9 +102,9 @@ def test_overload_is_a_lesson_and_not_a_crash(open_page: Opener) -> None:
     at = open_page(
         "sessions", mix="llm_inside", requests="10", llm_s="0.5", pool_size="2", max_overflow="0", pool_timeout="0.1"
     )
-    assert metrics(at)["Answered"] == "2 / 10"
-    assert metrics(at)["Messages stored"] == "2"
-    assert any("in vain" in str(each.delta) for each in at.metric)
+    assert strip(at)["answered"].value == "2 / 10"
+    assert strip(at)["messages"].value == "2"
+    assert "8 in vain" in strip(at)["waiting"].remark
 
 
 def test_moved_controls_say_that_the_run_is_older_and_run_brings_the_new_one(open_page: Opener) -> None:
@@ -105,7 +114,7 @@ def test_moved_controls_say_that_the_run_is_older_and_run_brings_the_new_one(ope
     assert shown(at) is before
     assert any("changed the controls" in each.value for each in at.info)
     at.button(key="lifecycle_run").click().run()
-    assert metrics(at)["Answered"] == "5 / 5"
+    assert strip(at)["answered"].value == "5 / 5"
     assert not at.info
 
 
@@ -124,5 +133,24 @@ def test_a_bad_link_is_answered_with_a_sentence(open_page: Opener) -> None:
 
 def test_both_drivers(open_page: Opener) -> None:
     at = open_page("sessions", mix="messages", requests="4", is_async="1")
-    assert metrics(at)["Answered"] == "4 / 4"
+    assert strip(at)["answered"].value == "4 / 4"
     assert any("create_async_engine" in each.value for each in at.code)
+
+
+def test_whoever_predicts_first_sees_the_run_after_the_guess(open_page: Opener) -> None:
+    at = open_page("sessions", mix="messages", requests="3")
+    at.toggle(key="predict_first").set_value(True).run()
+    assert not at.multiselect
+    guess = next(each for each in at.button_group if str(each.key).startswith("lifecycle_guess"))
+    guess.set_value("none").run()
+    assert strip(at)["answered"].value == "3 / 3"
+    assert any("Right" in each.value for each in at.markdown)
+
+
+def test_the_objects_of_a_request_are_shown_with_what_moved_them(open_page: Opener) -> None:
+    at = open_page("sessions", mix="messages", requests="2")
+    at.session_state["lifecycle_tabs"] = "Object states"
+    at.run()
+    assert not at.exception
+    offered = at.selectbox(key="lifecycle_objects").options
+    assert sorted(offered) == ["request 1 · Save a message", "request 2 · Save a message"]

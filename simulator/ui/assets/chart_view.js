@@ -2,6 +2,8 @@
 
 const CHART_CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false }
 
+const NEAR_PX = 3 // so far beside a thin bar the pointer still means it
+
 class ChartView {
   constructor(root) {
     this.root = root
@@ -46,14 +48,65 @@ class ChartView {
     this.plotly.react(this.chart, this.figure.data.map(trace => ({ ...trace })), layout, CHART_CONFIG).then(() => this.listen())
   }
 
+  idOf(point) {
+    return point && this.figure.data[point.curveNumber]?.customdata?.[point.pointNumber]?.[0]
+  }
+
+  /** The bar under the pointer that lies on top: of bars that cover each other Plotly takes the one that ends nearest. */
+  barAt(event) {
+    if (event?.clientX == null) return null
+    let near = null
+    for (const traces of [...this.chart.querySelectorAll(".barlayer .trace.bars")].reverse()) {
+      for (const point of traces.querySelectorAll(".point")) {
+        const box = point.querySelector("path")?.getBoundingClientRect()
+        if (!box || event.clientY < box.top || event.clientY > box.bottom) continue
+        const beside = Math.max(box.left - event.clientX, event.clientX - box.right, 0)
+        if (beside > NEAR_PX || (near && near.beside <= beside)) continue
+        near = { beside, curveNumber: traces.__data__[0].trace.index, pointNumber: point.__data__.i }
+        if (!beside) return near
+      }
+    }
+    return near
+  }
+
+  /** The lane whose name is under the pointer: its number, and what the page calls it; null where there is none. */
+  laneAt({ clientX, clientY }) {
+    const lanes = this.figure.layout.meta?.lanes
+    const { _size: size, yaxis } = this.chart._fullLayout ?? {}
+    if (!lanes || !yaxis) return null
+    const box = this.chart.getBoundingClientRect()
+    const below = clientY - box.top - yaxis._offset
+    if (clientX - box.left >= size.l || below < 0 || below > yaxis._length) return null
+    const number = Math.round(yaxis.p2l(below))
+    return lanes[number] == null ? null : { number, name: lanes[number] }
+  }
+
+  point(lane) {
+    this.chart.classList.toggle("txc-on-lane", lane != null)
+    for (const tick of this.chart.querySelectorAll(".yaxislayer-above .ytick")) {
+      tick.classList.toggle("txc-lane", lane != null && tick.__data__?.x === lane.number)
+    }
+  }
+
   listen() {
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn ?? 0) + 1)
     if (this.listening || this.left) return
     this.listening = true
-    this.chart.on("plotly_click", ({ points }) => {
-      const found = points.map(point => point.customdata?.[0]).find(id => id != null)
+    this.chart.on("plotly_click", ({ points, event }) => {
+      const found = [this.barAt(event), ...points].map(point => this.idOf(point)).find(id => id != null)
       if (found != null) this.tell("clicked", found)
     })
+    this.chart.on("plotly_hover", ({ points, event }) => {
+      const bar = this.barAt(event)
+      const same = bar && points.some(p => p.curveNumber === bar.curveNumber && p.pointNumber === bar.pointNumber)
+      if (bar && !same) this.plotly.Fx.hover(this.chart, [bar])
+    })
+    this.chart.addEventListener("click", event => {
+      const lane = this.laneAt(event)
+      if (lane) this.tell("lane", lane.name)
+    })
+    this.chart.addEventListener("mousemove", event => this.point(this.laneAt(event)))
+    this.chart.addEventListener("mouseleave", () => this.point(null))
   }
 
   leave() {

@@ -12,7 +12,6 @@ from simulator.ui.lifecycle import lanes
 from simulator.ui.manager import manager
 from simulator.ui.plain import plain
 
-
 #: What takes seconds and a server of its own is not run unasked.
 _ON_A_CLICK = ("durability",)
 

@@ -30,6 +30,7 @@ def show(bar: Bar) -> None:
         (_("Parameters"), ", ".join(f"{name} = {value!r}" for name, value in bar.parameters)),
         (_("Sets of parameters"), str(bar.many) if bar.many > 1 else ""),
         (_("Answer"), bar.tag),
+        (_("Rows"), rows(bar)),
         (_("Line of code"), bar.line),
     ]
     lines = [f'<div class="tx-line"><b>{escape(name)}</b> {escape(text)}</div>' for name, text in facts if text]
@@ -37,6 +38,19 @@ def show(bar: Bar) -> None:
         st.html("".join(lines))
     if bar.error or bar.sqlstate:
         st.markdown(f":red[✕ {plain(' '.join(filter(None, (bar.sqlstate, bar.error))))}]")
+
+
+def rows(bar: Bar) -> str:
+    """Of a statement's command tag: `SELECT 5` returned five rows, `INSERT 0 1` wrote one; "" where it says none."""
+    command, *numbers = bar.tag.split() if bar.sql else [""]
+    if not numbers or not numbers[-1].isdigit():
+        return ""
+    number = int(numbers[-1])
+    if command == "SELECT":
+        return ngettext("{number} returned", "{number} returned", number).format(number=number)
+    if command in ("INSERT", "UPDATE", "DELETE", "MERGE"):
+        return ngettext("{number} written", "{number} written", number).format(number=number)
+    return str(number)
 
 
 def _slot(bar: Bar) -> str:

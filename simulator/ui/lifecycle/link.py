@@ -85,6 +85,11 @@ def parameters(load: Load) -> dict[str, str]:
     return {**_written(load, FIRST, LOAD_PARTS), **_written(load.settings, FIRST.settings, SETTINGS_PARTS)}
 
 
+def query(load: Load) -> str:
+    """The parameters as one text: the same for the same load."""
+    return " ".join(f"{name}={value}" for name, value in sorted(parameters(load).items()))
+
+
 def _read(parameters: Mapping[str, str], parts: Mapping[str, _Part], complaints: list[str]) -> dict[str, Any]:
     found = {}
     for name in parts.keys() & parameters.keys():

@@ -1,4 +1,4 @@
-"""Where the time went: of one request, and of all."""
+"""Where the time went: of each kind of request, of one request, and of all."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from simulator.figures.phases import phases_info, plot_phases
 from simulator.i18n import gettext as _
 from simulator.traces.critical import critical_path, sentence, totals
-from simulator.traces.spans import Request
+from simulator.traces.spans import Request, Trace
+from simulator.ui.chart_view import chart_view
 from simulator.ui.lifecycle.runs import Shown
 from simulator.ui.plain import plain
 
@@ -20,12 +22,13 @@ def show(shown: Shown) -> None:
     if not trace.requests:
         st.caption(_("There is no request in this history."))
         return
+    _phases(trace)
     by_time = sorted(trace.requests, key=lambda request: -request.length_ms(trace.duration_ms))
     chosen = st.selectbox(
         _("Request"),
         [request.name for request in by_time],
         key="lifecycle_path",
-        format_func=lambda name: _title(trace.request(name)),
+        format_func=lambda name: title(trace.request(name)),
     )
     request = trace.request(str(chosen))
     if request is not None:
@@ -43,14 +46,24 @@ def show(shown: Shown) -> None:
     )
 
 
-def _title(request: Request | None) -> str:
+def _phases(trace: Trace) -> None:
+    info = phases_info(trace)
+    if not info.rows:
+        return
+    figure = plot_phases(info, dark=st.context.theme.type == "dark")
+    figure.update_layout(uirevision=f"phases {trace.duration_ms}")
+    st.markdown(_("**The median request of each kind**"))
+    chart_view(figure, key="phases_chart", label=_("A bar a kind of request: the medians of what its time went into"))
+
+
+def title(request: Request | None) -> str:
     return (
         " · ".join(filter(None, (request.name, _(request.title) if request.title else request.key))) if request else ""
     )
 
 
 def _row(request: Request, parts: tuple[float, ...]) -> dict[str, object]:
-    return {_("Request"): _title(request), _("Outcome"): request.outcome, **_times(parts)}
+    return {_("Request"): title(request), _("Outcome"): request.outcome, **_times(parts)}
 
 
 def _times(parts: tuple[float, ...]) -> dict[str, object]:
