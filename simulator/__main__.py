@@ -1,4 +1,4 @@
-"""The command line: `python -m simulator list | run | matrix | fastapi`, the same runs as the pages in a terminal."""
+"""The command line: `python -m simulator list | run | matrix | fastapi | mistakes`, the pages' runs in a terminal."""
 
 from __future__ import annotations
 
