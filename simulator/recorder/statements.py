@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -23,6 +24,7 @@ from simulator.recorder.tape import Slot, Tape
 _NOT_THE_APPLICATION = (
     *(str(Path(place).parent) for place in (str(sqlalchemy.__file__), str(greenlet.__file__), __file__)),
     "<sqlalchemy generated",
+    str(contextlib.__file__),  # `with SessionLocal.begin()` ends there; whose block it is stands one frame further
 )
 #: Longer values are cut: a prompt or a document says no more on a timeline.
 _LONGEST = 200
