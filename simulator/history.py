@@ -217,6 +217,8 @@ class History:
         """Read what `to_json` wrote. Raises HistoryError."""
         try:
             data = json.loads(text)
+        except RecursionError:
+            raise HistoryError("This JSON is nested too deeply for a history. Choose a file that Txscope saved.") from None
         except ValueError as error:
             raise HistoryError(f"This is not JSON: {error}. Choose a file that Txscope saved.") from None
         if not isinstance(data, dict) or data.get("format") != "txscope-history":
