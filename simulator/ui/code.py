@@ -52,8 +52,8 @@ def sql_text(variant: Variant) -> str:
 
 
 def _variant(variant: Variant, language: str) -> None:
-    kind = _("Fix") if variant.is_fix else _("Naive")
-    st.markdown(f"**{kind}:** {plain(_(variant.title))}")
+    heading = _("**Fix:** {title}") if variant.is_fix else _("**Naive:** {title}")
+    st.markdown(heading.format(title=plain(_(variant.title))))
     if language == LANGUAGES[0] and variant.sqlalchemy:
         st.code(variant.sqlalchemy, language="python", wrap_lines=True)
     else:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
 
 from simulator.figures.phases import phases_info, plot_phases
+from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.traces.critical import critical_path, sentence, totals
 from simulator.traces.spans import Request, Trace
 from simulator.ui.chart_view import chart_view
 from simulator.ui.lifecycle.runs import Shown
 from simulator.ui.plain import plain
+
+#: How the recorder ends a request; what a web application traced itself ends with its status.
+_OUTCOMES = MappingProxyType({"ok": N_("ok"), "failed": N_("failed")})
 
 
 def show(shown: Shown) -> None:
@@ -63,7 +68,11 @@ def title(request: Request | None) -> str:
 
 
 def _row(request: Request, parts: tuple[float, ...]) -> dict[str, object]:
-    return {_("Request"): title(request), _("Outcome"): request.outcome, **_times(parts)}
+    return {
+        _("Request"): title(request),
+        _("Outcome"): _(_OUTCOMES.get(request.outcome, request.outcome or "–")),
+        **_times(parts),
+    }
 
 
 def _times(parts: tuple[float, ...]) -> dict[str, object]:
