@@ -7,7 +7,7 @@ import streamlit as st
 from simulator.i18n import gettext as _
 from simulator.labs.lifecycle.acid import ACID, AcidRun, letter, run_acid
 from simulator.traces.trace import read
-from simulator.ui import labs, runs
+from simulator.ui import labs, runs, source_view
 from simulator.ui.lifecycle import lanes
 from simulator.ui.manager import manager
 from simulator.ui.plain import plain
@@ -64,8 +64,8 @@ def _show(run: AcidRun) -> None:
     st.table(dict(run.facts), border="horizontal")
     if run.failure is not None:
         st.markdown(f":red[✕ {plain(str(run.failure))}]")
-    st.code(run.code, language="python", wrap_lines=True)
+    source_view.show(run.code)
     if run.server_log:
-        st.caption(_("The server's own words:"))
-        st.code("\n".join(run.server_log), language=None, wrap_lines=True)
+        with st.expander(_("The server's own words")):
+            st.code("\n".join(run.server_log), language=None, wrap_lines=True)
     lanes.show(read(run.history), key=f"acid_{run.key}_{run.held}")
