@@ -145,7 +145,7 @@ def test_the_plain_role_has_what_schedules_rely_on(shared: EmbeddedServer) -> No
     with psycopg.connect(shared.lab_conninfo()) as lab:
         shown = {name: lab.execute("SELECT current_setting(%s)", (name,)).fetchone() for name in ROLE_SETTINGS}
         assert shown == {name: (value,) for name, value in ROLE_SETTINGS.items()}
-        assert lab.execute("SELECT current_setting('max_connections')::int").fetchone() == (200,)
+        assert lab.execute("SELECT current_setting('max_connections')::int").fetchone() == (300,)
         assert lab.execute("SELECT current_setting('is_superuser'), current_user::text").fetchone() == (
             "off",
             "txscope_lab",

@@ -43,7 +43,7 @@ def show(cell: Cell) -> None:
             st.caption(_("The web server logged: {line}").format(line=plain(line)))
     with right:
         source_view.show(cell.code)
-    lanes.show(read(cell.history), key=f"cell_{cell.is_async}_{cell.dependency}_{cell.ending}")
+    lanes.show(read(cell.history), key=f"requests_{cell.is_async}_{cell.dependency}_{cell.ending}")
 
 
 def order_html(parts: Sequence[str]) -> str:
