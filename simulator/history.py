@@ -16,6 +16,7 @@ from cattrs.strategies import configure_tagged_union
 
 from simulator.errors import HistoryError
 from simulator.event import Event
+from simulator.i18n import gettext
 from simulator.lifecycle import LifecycleEvent
 from simulator.model import Isolation, Scalar
 from simulator.seen import Lock, SessionSeen, TableVersions, Unseen
@@ -218,19 +219,25 @@ class History:
         try:
             data = json.loads(text)
         except RecursionError:
-            raise HistoryError("This JSON is nested too deeply for a history. Choose a file that Txscope saved.") from None
+            raise HistoryError(
+                gettext("This JSON is nested too deeply for a history. Choose a file that Txscope saved.")
+            ) from None
         except ValueError as error:
-            raise HistoryError(f"This is not JSON: {error}. Choose a file that Txscope saved.") from None
+            raise HistoryError(
+                gettext("This is not JSON: {error}. Choose a file that Txscope saved.").format(error=error)
+            ) from None
         if not isinstance(data, dict) or data.get("format") != "txscope-history":
-            raise HistoryError("This is JSON, but not a Txscope history. Choose a file that Txscope saved.")
+            raise HistoryError(gettext("This is JSON, but not a Txscope history. Choose a file that Txscope saved."))
         if data.get("version") not in READABLE:
             raise HistoryError(
-                f"This history has version {data.get('version')!r}; this Txscope reads up to version {VERSION}."
+                gettext("This history has version {found}; this Txscope reads up to version {newest}.").format(
+                    found=repr(data.get("version")), newest=VERSION
+                )
             )
         try:
             return converter().structure({k: data[k] for k in ("sessions", "events")}, cls)
         except (cattrs.BaseValidationError, KeyError, TypeError, ValueError):
-            raise HistoryError("This history is damaged: a field is missing or has the wrong type.") from None
+            raise HistoryError(gettext("This history is damaged: a field is missing or has the wrong type.")) from None
 
 
 @lru_cache(maxsize=1)

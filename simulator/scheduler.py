@@ -29,6 +29,7 @@ from simulator.history import (
     TransactionBegan,
     TransactionEnded,
 )
+from simulator.i18n import gettext
 from simulator.lane import EventLog, Lane, Overdue, StillWaiting
 from simulator.model import Isolation, SessionScript, Step
 from simulator.replies import Reply, ServerError, deadlock_waits
@@ -338,4 +339,5 @@ def _causes_first(arrived: tuple[Lane, Reply]) -> int:
 
 def _overdue(busy: list[Lane]) -> str:
     names = ", ".join(f"{lane.name} ({lane.step.key})" for lane in busy if lane.step)
-    return f"The run took too long and was stopped while these statements were running: {names}."
+    told = gettext("The run took too long and was stopped while these statements were running: {names}.")
+    return told.format(names=names)

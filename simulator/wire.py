@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from simulator.errors import RunError
 from simulator.history import Row
+from simulator.i18n import gettext as _
 from simulator.model import Scalar
 from simulator.replies import Notice, Reply, ResultSet, ServerError
 
@@ -72,7 +73,9 @@ class WireSession:
         try:
             return self._connection.socket
         except OperationalError as error:
-            raise RunError(f"{self._name} lost its connection: {error}") from None
+            raise RunError(
+                _("{session} lost its connection: {report}").format(session=self._name, report=error)
+            ) from None
 
     def send(self, sql: str, parameters: Mapping[str, Scalar], *, before: str = "") -> None:
         """Send one step; a step with parameters must be a single statement. Raises RunError.
@@ -93,7 +96,9 @@ class WireSession:
             else:
                 self._connection.send_query(f"{before};{sql}".encode() if before else sql.encode())
         except OperationalError as error:
-            raise RunError(f"{self._name} lost its connection: {_one_line(str(error))}") from None
+            raise RunError(
+                _("{session} lost its connection: {report}").format(session=self._name, report=_one_line(str(error)))
+            ) from None
         self._busy = True
 
     def poll(self) -> Reply | None:
@@ -132,7 +137,9 @@ class WireSession:
         try:
             self._connection.get_cancel().cancel()
         except OperationalError as error:
-            raise RunError(f"{self._name} could not be cancelled: {_one_line(str(error))}") from None
+            raise RunError(
+                _("{session} could not be cancelled: {report}").format(session=self._name, report=_one_line(str(error)))
+            ) from None
 
     def lost(self) -> ServerError | None:
         """Between two statements: why the server has closed the connection; None while it is open."""

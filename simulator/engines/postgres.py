@@ -29,6 +29,7 @@ from simulator.engines.statements import compose, execute, statement
 from simulator.errors import EngineBusy, EngineError
 from simulator.history import Row
 from simulator.i18n import N_
+from simulator.i18n import gettext as _
 from simulator.model import Isolation
 from simulator.wire import result_set
 
@@ -126,9 +127,15 @@ class PostgresEngine:
     def create_room(self, setup: Sequence[str], sessions: int) -> PostgresRoom:
         """A fresh schema with the setup run in it. Raises EngineBusy, EngineError."""
         if sessions >= _PER_ROOM:
-            raise EngineError(f"A run has at most {_PER_ROOM - 1} sessions; this one asks for {sessions}.")
+            raise EngineError(
+                _("A run has at most {most} sessions; this one asks for {sessions}.").format(
+                    most=_PER_ROOM - 1, sessions=sessions
+                )
+            )
         if not self._places.acquire(timeout=self._patience_s):
-            raise EngineBusy(f"All {self._rooms} places for runs are taken. Try again in a few seconds.")
+            raise EngineBusy(
+                _("All {number} places for runs are taken. Try again in a few seconds.").format(number=self._rooms)
+            )
         self._count(1)
         try:
             name = f"txscope_run_{self._number:08x}_{next(self._numbers)}"
@@ -272,4 +279,4 @@ def _with_options(conninfo: str, settings: dict[str, str]) -> str:
 
 def _unreachable(info: ServerInfo, error: Exception) -> str:
     first = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    return f"The database ({info.place}) does not answer: {first}"
+    return _("The database ({place}) does not answer: {report}").format(place=info.place, report=first)
