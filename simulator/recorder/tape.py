@@ -57,9 +57,9 @@ class Tape:
         self,
         kind: type[Event],
         fields: Mapping[str, Any] = _NOTHING,
-        *,
         session: str | None = None,
         slot: int | None = None,
+        *,
         request: str | EllipsisType | None = ...,
     ) -> None:
         """Take a note; `append` is one step for every thread. Without `request` it is the current one."""

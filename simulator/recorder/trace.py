@@ -75,6 +75,7 @@ class Recorder:
 def trace(
     engine: Engine | AsyncEngine,
     *sessionmakers: AnySessionmaker,
+    sessions: bool = True,
     objects: bool = True,
     lines: bool = True,
 ) -> Iterator[Recorder]:
@@ -83,7 +84,8 @@ def trace(
     `sessionmakers` are the application's (a `scoped_session` will do): for Sessions that they make inside the block,
     creation and closing are seen too, and other Sessions are not looked at. Without any, every Session that uses the
     engine is seen from its first statement on. `objects` records the states of mapped objects, `lines` the
-    application's line of each statement; without both a trace costs least.
+    application's line of each statement. Without `sessions` there are neither Sessions nor objects in the history:
+    only SQL, the pool and the connections' transactions, by request. Without all three a trace costs least.
 
     Begin and end the block while the engine is idle, as at an application's start and stop: SQLAlchemy's listeners
     must not change while another thread runs them, and a connection that was checked out before is not seen. Traces
@@ -101,13 +103,13 @@ def trace(
     with ExitStack() as stack:
         stack.callback(tape.stop)
         makers = dict.fromkeys(_maker(each) for each in sessionmakers)
-        targets = [stack.enter_context(_traced(tape, of, maker)) for maker in makers] or [Session]
+        targets = [stack.enter_context(_traced(tape, of, maker)) for maker in makers if sessions] or [Session]
         listeners: list[Any] = [
             PoolListeners(tape, of),
             StatementListeners(tape, of, lines=lines),
-            *(SessionListeners(tape, of, target) for target in targets),
+            *(SessionListeners(tape, of, target) for target in targets if sessions),
         ]
-        if objects:
+        if objects and sessions:
             listeners.append(ObjectListeners(tape, targets))
         for each in listeners:
             each.attach()
