@@ -596,7 +596,7 @@ def test_parameters_become_short_text_at_once() -> None:
 
 
 def test_where_no_line_is_the_applications_the_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.recorder.statements._NOT_THE_APPLICATION", ("/", "<"))
+    monkeypatch.setattr("simulator.recorder.statements._is_application", lambda filename: False)
     assert application_line() is None
 
 
@@ -653,3 +653,13 @@ def _get(app: Any) -> None:
         return
 
     asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
+
+
+def test_without_sessions_there_is_sql_the_pool_and_transactions_and_nothing_else() -> None:
+    engine = queue_engine()
+    maker = sessionmaker(engine)
+    with trace(engine, maker, sessions=False) as recorder, recorder.request("light"), maker() as session:
+        session.execute(text("SELECT 1"))
+    found = {type(each).__name__ for each in recorder.history().events}
+    assert {"StatementStarted", "StatementFinished", "ConnectionBegan", "ConnectionCheckedOut"} <= found
+    assert not {name for name in found if name.startswith(("Session", "Flush", "Object"))}
