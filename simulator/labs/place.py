@@ -62,6 +62,11 @@ class Place:
             rows = connection.execute(statement("application_backends"), (f"{self.label}:app",)).fetchall()
         return tuple((int(pid), str(state)) for pid, state in rows)
 
+    def end_backends(self) -> int:
+        """The server ends the application's connections, those in the pool too; how many. Raises EngineError."""
+        with self.connect("killer") as connection:
+            return len(connection.execute(statement("end_application"), (f"{self.label}:app",)).fetchall())
+
     def _as(self, purpose: str) -> dict[str, Any]:
         return {**self._keywords, "application_name": f"{self.label}:{purpose}"}
 

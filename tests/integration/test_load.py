@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -10,9 +11,11 @@ import pytest
 from simulator.engines.base import Engine
 from simulator.errors import EngineBusy
 from simulator.labs.lifecycle.catalogue import alone, kind, mix
+from simulator.labs.lifecycle.effects import effects
 from simulator.labs.lifecycle.load import Load, LoadResult, run_load
 from simulator.labs.lifecycle.settings import Settings
 from simulator.lifecycle import BackendSeen, ConnectionRefused, ConnectionRequested, RequestEnded, WorkStarted
+from simulator.traces import read
 
 DRIVERS = pytest.mark.parametrize("is_async", [False, True], ids=["psycopg2", "psycopg-async"])
 
@@ -79,3 +82,42 @@ def test_a_pool_that_is_too_large_is_refused_with_a_sentence(engine: Engine) -> 
     with pytest.raises(EngineBusy, match="Choose a smaller pool"):
         run_load(engine, Load(mix("messages"), 500, settings=Settings(500, 0)))
     assert left_behind(engine) == (0, 0)
+
+
+@DRIVERS
+@pytest.mark.parametrize("pre_ping", [False, True], ids=["no-ping", "pre-ping"])
+def test_connections_killed_half_way_are_noticed_by_the_pool_or_by_a_request(
+    engine: Engine, is_async: bool, pre_ping: bool
+) -> None:
+    settings = Settings(3, 0, pool_pre_ping=pre_ping)
+    load = Load(mix("messages"), 8, is_async=is_async, kill_half_way=True, settings=settings)
+    result = run_load(engine, load)
+    told = outcomes(result)
+    assert told.total() == 8
+    assert 1 <= result.killed <= 3
+    assert told["failed"] == 0 if pre_ping else 1 <= told["failed"] <= result.killed
+    assert result.leaked == 0
+    assert left_behind(engine) == (0, 0)
+
+
+@DRIVERS
+@pytest.mark.parametrize(
+    ("setting", "value", "usual", "changed"),
+    [
+        ("expire_on_commit", False, "SELECTs after a commit in the same Session: 4.", ": 0."),
+        ("autoflush", False, "Flushes before the commit: 4, with it: 0.", "Flushes before the commit: 0, with it: 4."),
+        ("close_resets_only", False, "refused: 0.", "refused: 2."),
+        ("reset_on_return", None, "found the last one's setting: 0.", r"found the last one's setting: [1-3]\."),
+    ],
+)
+def test_a_setting_is_seen_in_the_next_run(
+    engine: Engine, is_async: bool, setting: str, value: object, usual: str, changed: str
+) -> None:
+    seen = []
+    for chosen in (Settings(1, 0), replace(Settings(1, 0), **{setting: value})):  # type: ignore[arg-type]
+        result = run_load(engine, Load(mix("settings"), 10, is_async=is_async, settings=chosen))
+        rows = {each.setting.removeprefix("pool_"): each.seen for each in effects(result, read(result.history))}
+        seen.append(rows[setting])
+    assert seen[0].endswith(usual)
+    # A Session on the same connection rolls back what was left open: not every tenant finds the last one's setting.
+    assert re.search(f"{changed}$", seen[1])

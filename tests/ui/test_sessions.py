@@ -23,6 +23,7 @@ OTHER = replace(
     llm_s=0.35,
     spread_s=1.5,
     is_async=True,
+    kill_half_way=True,
     settings=Settings(
         pool_size=7,
         max_overflow=0,

@@ -122,6 +122,30 @@ KINDS = (
         kinds.llm_outside,
         kinds_async.llm_outside,
     ),
+    RequestKind(
+        "save_and_count",
+        N_("Save, count, read again"),
+        N_("autoflush decides what the count sees, expire_on_commit whether the last line is a SELECT."),
+        kinds.save_and_count,
+        kinds_async.save_and_count,
+    ),
+    RequestKind(
+        "use_after_close",
+        N_("Use a Session after close()"),
+        N_("close_resets_only decides whether it begins again, silently, or refuses."),
+        kinds.use_after_close,
+        kinds_async.use_after_close,
+        read_only=True,
+    ),
+    RequestKind(
+        "set_tenant",
+        N_("Set a tenant on the connection"),
+        N_("reset_on_return decides whether the next request works for the last one's tenant."),
+        kinds.set_tenant,
+        kinds_async.set_tenant,
+        expected_error=kinds.TenantLeakError,
+        read_only=True,
+    ),
 )
 
 MIXES = (
@@ -145,6 +169,11 @@ MIXES = (
         "histories",
         N_("A history, three ways"),
         (("append_history_commits", 1), ("append_history_add_all", 1), ("append_history_bulk", 1)),
+    ),
+    Mix(
+        "settings",
+        N_("What the settings do"),
+        (("save_and_count", 2), ("use_after_close", 1), ("set_tenant", 2)),
     ),
 )
 

@@ -23,6 +23,10 @@ HISTORY = 500
 PRICE = 10
 
 
+class TenantLeakError(Exception):
+    """A connection came from the pool with a setting of somebody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What one request is asked to do."""
@@ -140,3 +144,37 @@ def llm_outside(SessionLocal: sessionmaker[Session], job: Job) -> None:
         # The Session takes a connection again, for a second transaction.
         session.add(Message(conversation_id=job.conversation_id, role="assistant", content=answer))
         session.commit()
+
+
+def save_and_count(SessionLocal: sessionmaker[Session], job: Job) -> str:
+    with SessionLocal() as session:
+        message = Message(conversation_id=job.conversation_id, role="user", content=job.text)
+        session.add(message)
+        # With autoflush the INSERT is sent before this SELECT, which counts it; without, it is not counted.
+        count = session.scalar(
+            select(func.count()).select_from(Message).where(Message.conversation_id == job.conversation_id)
+        )
+        session.commit()
+        # With expire_on_commit this reads the row again: one SELECT more, in a second transaction.
+        return f"{message.role}: {count}"
+
+
+def use_after_close(SessionLocal: sessionmaker[Session], job: Job) -> None:
+    with SessionLocal() as session:
+        session.get_one(Agent, job.agent_id)
+    # Closed, and used once more. With close_resets_only it begins again, silently; without, InvalidRequestError.
+    session.scalar(select(func.count()).select_from(Message))
+    session.close()
+
+
+def set_tenant(SessionLocal: sessionmaker[Session], job: Job) -> None:
+    engine = SessionLocal.kw["bind"]
+    with engine.connect() as connection:
+        # On the driver's own cursor: SQLAlchemy does not know of this transaction, so only reset_on_return ends it.
+        cursor = connection.connection.cursor()
+        cursor.execute("SELECT current_setting('app.tenant', true)")
+        (last,) = cursor.fetchone()
+        cursor.execute("SELECT set_config('app.tenant', %s, false)", (f"tenant {job.number}",))
+    # A rollback undoes the setting. With a commit, or with nothing, the next request works for this tenant.
+    if last:
+        raise TenantLeakError(f"This connection still worked for {last}.")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from simulator.labs.backend.models import Account, Agent, Document, Message
 from simulator.labs.backend.setup import RESERVE
-from simulator.labs.lifecycle.kinds import PRICE, imported_history
+from simulator.labs.lifecycle.kinds import PRICE, TenantLeakError, imported_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +120,38 @@ async def llm_outside(SessionLocal: async_sessionmaker[AsyncSession], job: Async
         # The Session takes a connection again, for a second transaction.
         session.add(Message(conversation_id=job.conversation_id, role="assistant", content=answer))
         await session.commit()
+
+
+async def save_and_count(SessionLocal: async_sessionmaker[AsyncSession], job: AsyncJob) -> str:
+    async with SessionLocal() as session:
+        message = Message(conversation_id=job.conversation_id, role="user", content=job.text)
+        session.add(message)
+        # With autoflush the INSERT is sent before this SELECT, which counts it; without, it is not counted.
+        count = await session.scalar(
+            select(func.count()).select_from(Message).where(Message.conversation_id == job.conversation_id)
+        )
+        await session.commit()
+        # With expire_on_commit this reads the row again; outside of run_sync it would be MissingGreenlet.
+        role = await session.run_sync(lambda _: message.role)
+        return f"{role}: {count}"
+
+
+async def use_after_close(SessionLocal: async_sessionmaker[AsyncSession], job: AsyncJob) -> None:
+    async with SessionLocal() as session:
+        await session.get_one(Agent, job.agent_id)
+    # Closed, and used once more. With close_resets_only it begins again, silently; without, InvalidRequestError.
+    await session.scalar(select(func.count()).select_from(Message))
+    await session.close()
+
+
+async def set_tenant(SessionLocal: async_sessionmaker[AsyncSession], job: AsyncJob) -> None:
+    engine = SessionLocal.kw["bind"]
+    async with engine.connect() as connection:
+        # On the driver itself: SQLAlchemy does not know of this transaction, so only reset_on_return ends it.
+        driver = (await connection.get_raw_connection()).driver_connection
+        cursor = await driver.execute("SELECT current_setting('app.tenant', true)")
+        (last,) = await cursor.fetchone()
+        await driver.execute("SELECT set_config('app.tenant', %s, false)", (f"tenant {job.number}",))
+    # A rollback undoes the setting. With a commit, or with nothing, the next request works for this tenant.
+    if last:
+        raise TenantLeakError(f"This connection still worked for {last}.")

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import psycopg
+import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
@@ -40,6 +43,8 @@ class Load:
     llm_s: float = 0.2
     spread_s: float = 0.0
     is_async: bool = False
+    #: after half of the requests the server ends every connection, and the others find them dead in the pool
+    kill_half_way: bool = False
     settings: Settings = field(default_factory=Settings)
 
 
@@ -54,6 +59,8 @@ class LoadResult:
     messages: int
     #: connections that were not back in the pool when every request had ended
     leaked: int
+    #: connections that the server ended half-way
+    killed: int = 0
 
 
 def request_name(number: int) -> str:
@@ -69,8 +76,8 @@ def run_load(engine: Engine, load: Load) -> LoadResult:
     kinds = deal(load.mix, load.requests)
     with open_place(engine, setup(), load.settings.connections(load.requests) + 2) as place, _explained():
         before = _messages(place)
-        history, leaked = _asynchronous(place, load, kinds) if load.is_async else _threaded(place, load, kinds)
-        return LoadResult(load, kinds, history, _messages(place) - before, leaked)
+        sent = _asynchronous(place, load, kinds) if load.is_async else _threaded(place, load, kinds)
+        return LoadResult(load, kinds, sent.history, _messages(place) - before, sent.leaked, sent.killed)
 
 
 @contextmanager
@@ -83,22 +90,45 @@ def _explained() -> Iterator[None]:
         raise EngineError(sentence.format(report=str(error).rstrip("."))) from None
 
 
-def _threaded(place: Place, load: Load, kinds: Sequence[RequestKind]) -> tuple[History, int]:
+class _Sent(NamedTuple):
+    """As in LoadResult."""
+
+    history: History
+    leaked: int
+    killed: int
+
+
+Wave = Sequence[tuple[int, RequestKind]]
+
+
+def _waves(load: Load, kinds: Sequence[RequestKind]) -> list[Wave]:
+    """Numbers and kinds of those that are on their way together: all, or half and half."""
+    numbered = list(enumerate(kinds, start=1))
+    half = (len(numbered) + 1) // 2
+    waves = [numbered[:half], numbered[half:]] if load.kill_half_way else [numbered]
+    return [wave for wave in waves if wave]
+
+
+def _threaded(place: Place, load: Load, kinds: Sequence[RequestKind]) -> _Sent:
     """A thread a request, as a server with a thread pool has it."""
     engine = place.create_engine(**load.settings.engine_arguments())
     session_local = sessionmaker(engine, **load.settings.session_arguments())
     with trace(engine, session_local) as recorder, BackendWatch(recorder.tape, lambda: place.connect("watch")):
-        gate, never = threading.Barrier(load.requests), threading.Event()
+        killed, never = 0, threading.Event()
 
-        def request(number: int, kind: RequestKind) -> None:
+        def request(gate: threading.Barrier, after_s: float, number: int, kind: RequestKind) -> None:
             gate.wait()
-            never.wait(_arrival(load, number))
+            never.wait(after_s)
             _serve(recorder, session_local, _job(recorder, load, number), kind)
 
-        with ThreadPoolExecutor(load.requests, thread_name_prefix="txscope-request") as threads:
-            for each in [threads.submit(request, number, kind) for number, kind in enumerate(kinds, start=1)]:
-                each.result()
-    return recorder.history(), int(engine.pool.checkedout())  # type: ignore[attr-defined]
+        for turn, wave in enumerate(_waves(load, kinds)):
+            killed += place.end_backends() if turn else 0
+            gate, first = threading.Barrier(len(wave)), wave[0][0]
+            with ThreadPoolExecutor(len(wave), thread_name_prefix="txscope-request") as threads:
+                sent = [threads.submit(request, gate, _arrival(load, each[0], first), *each) for each in wave]
+                for each in sent:
+                    each.result()
+    return _Sent(recorder.history(), int(engine.pool.checkedout()), killed)  # type: ignore[attr-defined]
 
 
 def _serve(recorder: Recorder, session_local: sessionmaker[Session], job: Job, kind: RequestKind) -> None:
@@ -106,26 +136,29 @@ def _serve(recorder: Recorder, session_local: sessionmaker[Session], job: Job, k
         kind.run(session_local, job)
 
 
-def _asynchronous(place: Place, load: Load, kinds: Sequence[RequestKind]) -> tuple[History, int]:
+def _asynchronous(place: Place, load: Load, kinds: Sequence[RequestKind]) -> _Sent:
     """A task a request, all in one thread, which is not the caller's: that one may have a loop of its own."""
     with ThreadPoolExecutor(1, thread_name_prefix="txscope-loop") as loop:
         return loop.submit(asyncio.run, _tasks(place, load, kinds)).result()
 
 
-async def _tasks(place: Place, load: Load, kinds: Sequence[RequestKind]) -> tuple[History, int]:
+async def _tasks(place: Place, load: Load, kinds: Sequence[RequestKind]) -> _Sent:
     engine = place.create_async_engine(**load.settings.engine_arguments())
     session_local = async_sessionmaker(engine, **load.settings.session_arguments())
     try:
         with trace(engine, session_local) as recorder, BackendWatch(recorder.tape, lambda: place.connect("watch")):
+            killed = 0
 
-            async def request(number: int, kind: RequestKind) -> None:
-                await asyncio.sleep(_arrival(load, number))
+            async def request(after_s: float, number: int, kind: RequestKind) -> None:
+                await asyncio.sleep(after_s)
                 await _serve_async(recorder, session_local, _async_job(recorder, load, number), kind)
 
-            async with asyncio.TaskGroup() as tasks:
-                for number, kind in enumerate(kinds, start=1):
-                    tasks.create_task(request(number, kind))
-            return recorder.history(), int(engine.pool.checkedout())  # type: ignore[attr-defined]
+            for turn, wave in enumerate(_waves(load, kinds)):
+                killed += await asyncio.to_thread(place.end_backends) if turn else 0
+                async with asyncio.TaskGroup() as tasks:
+                    for each in wave:
+                        tasks.create_task(request(_arrival(load, each[0], wave[0][0]), *each))
+            return _Sent(recorder.history(), int(engine.pool.checkedout()), killed)  # type: ignore[attr-defined]
     finally:
         await engine.dispose()
 
@@ -140,7 +173,8 @@ async def _serve_async(
 @contextmanager
 def _told(kind: RequestKind) -> Iterator[None]:
     """An error ends its request, and the recorder has it; one that is no lesson ends the run."""
-    lessons = (SQLAlchemyError, kind.expected_error or SQLAlchemyError)
+    # The drivers' own, too: a request that works on the driver's cursor is told by the driver that its connection died.
+    lessons = (SQLAlchemyError, psycopg.Error, psycopg2.Error, kind.expected_error or SQLAlchemyError)
     try:
         yield
     except lessons:
@@ -171,9 +205,9 @@ def _subject(number: int) -> tuple[int, int, str]:
     return 1 + turn % CONVERSATIONS, 1 + turn % AGENTS, question(number)
 
 
-def _arrival(load: Load, number: int) -> float:
-    """Seconds after the first one."""
-    return load.spread_s * (number - 1) / max(1, load.requests - 1)
+def _arrival(load: Load, number: int, first: int) -> float:
+    """Seconds after the request `first`."""
+    return load.spread_s * (number - first) / max(1, load.requests - 1)
 
 
 def _messages(place: Place) -> int:

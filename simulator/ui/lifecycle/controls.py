@@ -68,7 +68,21 @@ def _settings() -> None:
         )
         st.number_input("pool_recycle (s)", -1, 3600, key=_key("pool_recycle"), persist_state="session")
         st.toggle("pool_pre_ping", key=_key("pool_pre_ping"), persist_state="session")
-        st.toggle("pool_use_lifo", key=_key("pool_use_lifo"), persist_state="session")
+        st.toggle(
+            "pool_use_lifo",
+            key=_key("pool_use_lifo"),
+            persist_state="session",
+            help=_("Shows where connections lie idle: let the requests arrive over a second, and look at the slots."),
+        )
+        st.toggle(
+            _("Kill the connections half-way"),
+            key=_key("kill_half_way"),
+            persist_state="session",
+            help=_(
+                "When half of the requests have ended, the server ends every connection. The other half finds them "
+                "dead in the pool: pool_pre_ping decides who notices."
+            ),
+        )
     with session:
         st.selectbox(
             "isolation_level",

@@ -12,7 +12,7 @@ from simulator.i18n import gettext as _
 from simulator.labs.lifecycle.load import Load
 from simulator.ui.banner import problems
 from simulator.ui.language import fragment
-from simulator.ui.lifecycle import acid, code, objects, own, path
+from simulator.ui.lifecycle import acid, code, effects, objects, own, path
 from simulator.ui.lifecycle.runs import Shown
 
 
@@ -28,6 +28,7 @@ class Tab:
 TABS = (
     Tab("path", N_("Where the time went"), lambda shown, _load: path.show(shown)),
     Tab("objects", N_("Object states"), lambda shown, _load: objects.show(shown)),
+    Tab("effects", N_("What the settings did"), lambda shown, _load: effects.show(shown)),
     Tab("code", N_("Code"), lambda shown, load: code.show(shown.result.load if shown.result else load)),
     Tab("acid", N_("ACID"), lambda _shown, _load: acid.show()),
     Tab("own", N_("Your own application"), lambda shown, _load: own.show(shown)),

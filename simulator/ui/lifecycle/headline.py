@@ -31,6 +31,16 @@ def show(shown: Shown) -> None:
     st.html(f'<div class="tx-numbers">{"".join(map(_box, numbers(shown)))}</div>')
     if shown.title:
         st.info(_("This is the history that you opened: {title}").format(title=plain(shown.title)), icon="📄")
+    if shown.result is not None and shown.result.killed:
+        killed = shown.result.killed
+        st.info(
+            ngettext(
+                "Half-way, the server ended {number} connection; it lay in the pool.",
+                "Half-way, the server ended {number} connections; they lay in the pool.",
+                killed,
+            ).format(number=killed),
+            icon="🔪",
+        )
     if shown.result is not None and shown.result.leaked:
         leaked = shown.result.leaked
         st.warning(

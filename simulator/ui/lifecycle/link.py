@@ -56,6 +56,7 @@ LOAD_PARTS: Mapping[str, _Part] = {
     "llm_s": _number(0, MAX_LLM_S, float),
     "spread_s": _number(0, MAX_LLM_S, float),
     "is_async": _SWITCH,
+    "kill_half_way": _SWITCH,
 }
 SETTINGS_PARTS: Mapping[str, _Part] = {
     "pool_size": _number(1, MAX_POOL, int),

@@ -13,7 +13,7 @@ from simulator.traces.trace import read
 from simulator.ui.lifecycle import link
 from simulator.ui.manager import manager
 
-_SHOWN = "lifecycle_shown"
+_SHOWN, _BEFORE = "lifecycle_shown", "lifecycle_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,15 @@ def of(load: Load, *, again: bool) -> Shown:
     shown: Shown | None = st.session_state.get(_SHOWN)
     if shown is None or again:
         result = run_load(manager().engine(), load)
+        st.session_state[_BEFORE] = shown
         shown = st.session_state[_SHOWN] = Shown(result.history, read(result.history), result)
     return shown
+
+
+def before() -> Shown | None:
+    """What was shown before the last run, None where that was the first."""
+    earlier: Shown | None = st.session_state.get(_BEFORE)
+    return earlier
 
 
 def differs(shown: Shown, load: Load) -> bool:
