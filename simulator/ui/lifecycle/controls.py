@@ -90,6 +90,7 @@ def _settings() -> None:
             key=_key("isolation"),
             persist_state="session",
             format_func=lambda short: Isolation.parse(short).value if short else _("the server's default"),
+            placeholder=_("the server's default"),
         )
         st.toggle("expire_on_commit", key=_key("expire_on_commit"), persist_state="session")
         st.toggle("autoflush", key=_key("autoflush"), persist_state="session")
