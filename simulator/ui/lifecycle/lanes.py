@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -18,6 +19,8 @@ from simulator.ui.lifecycle import bar
 
 #: Bars that are drawn at most; the rest is merged.
 MAX_BARS = 1000
+#: Requests that have a lane; the history of an application may have thousands.
+MAX_LANES = 60
 #: So many requests are opened by one click; more would be lanes that nobody can read.
 MAX_OPENED = 12
 
@@ -25,7 +28,8 @@ MAX_OPENED = 12
 @fragment
 def show(trace: Trace, *, key: str = "lanes") -> None:
     """Requests, slots and the pool on one time axis. `key` tells one figure of a page from another."""
-    memory = f"{key}_opened"
+    memory, every = f"{key}_opened", len(trace.requests)
+    trace = _with_lanes(trace)
     opened = _opened(trace, memory)
     info = swimlanes_info(trace, expanded=opened, limit=MAX_BARS)
     names = {request.name for request in trace.requests}
@@ -40,6 +44,8 @@ def show(trace: Trace, *, key: str = "lanes") -> None:
         label=_("Swimlanes: a lane a request, a lane a pool slot, and the pool over time"),
         on_lane=partial(_toggle, memory),
     )
+    if every > MAX_LANES:
+        st.caption(_("The {limit} slowest of {number} requests have a lane.").format(limit=MAX_LANES, number=every))
     if info.merged:
         st.caption(
             ngettext(
@@ -57,6 +63,14 @@ def show(trace: Trace, *, key: str = "lanes") -> None:
     found = info.bars.get(clicked or "")
     if found is not None:
         _clicked(found, opened, key)
+
+
+def _with_lanes(trace: Trace) -> Trace:
+    """The same with no more requests than a person reads: the slowest, in their order."""
+    if len(trace.requests) <= MAX_LANES:
+        return trace
+    slowest = sorted(trace.requests, key=lambda request: -request.length_ms(trace.duration_ms))[:MAX_LANES]
+    return replace(trace, requests=tuple(sorted(slowest, key=lambda request: request.start_ms)))
 
 
 def _opened(trace: Trace, memory: str) -> tuple[str, ...]:
