@@ -1,4 +1,4 @@
-"""What a person does on the Sessions page: opens requests, reads SQL, zooms in, sends fifty requests on a pool of five."""
+"""What a person does on the Sessions page: opens requests, reads SQL, zooms in, sends fifty requests to five slots."""
 
 from __future__ import annotations
 
