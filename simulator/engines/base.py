@@ -177,11 +177,16 @@ class Engine(Protocol):
     def create_room(self, setup: Sequence[str], sessions: int) -> Room:
         """Make a fresh schema and run the setup in it. Raises EngineBusy, EngineError (setup failed)."""
 
-    def application(self, label: str, connections: int) -> AbstractContextManager[Mapping[str, str]]:
+    def reserve(self, connections: int) -> AbstractContextManager[None]:
+        """Hold so many connections of applications until the block ends. Raises EngineBusy: too many, or not in time.
+
+        Before the room, not after it: who waits for connections must not hold a place that a schedule could have.
+        """
+
+    def application(self, label: str) -> AbstractContextManager[Mapping[str, str]]:
         """Keywords for the driver's `connect`: an application's connections, working in the room `label`'s schema.
 
-        At most `connections` may be open until the block ends; then those that are still open are ended by the
-        server. Raises EngineBusy.
+        At most as many as were reserved may be open; those that still are when the block ends, the server ends.
         """
 
     def rooms_open(self) -> int:

@@ -278,7 +278,10 @@ class FakeEngine:
         self.rooms.append(FakeRoom(self._rows, self._left))
         return self.rooms[-1]
 
-    def application(self, label: str, connections: int) -> AbstractContextManager[Mapping[str, str]]:
+    def reserve(self, connections: int) -> AbstractContextManager[None]:
+        raise EngineError("Applications need a real server.")
+
+    def application(self, label: str) -> AbstractContextManager[Mapping[str, str]]:
         raise EngineError("Applications need a real server.")
 
     def activity(self, *, everyone: bool) -> tuple[Row, ...]:

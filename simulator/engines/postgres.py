@@ -77,7 +77,7 @@ class PostgresEngine:
         info: ServerInfo,
         *,
         rooms: int = 16,
-        patience_s: float = 10.0,
+        patience_s: float = 30.0,
         application_connections: int = 30,
         on_close: Callable[[], None] | None = None,
         inspector_conninfo: str | None = None,
@@ -102,11 +102,10 @@ class PostgresEngine:
             pool_use_lifo=True,
             pool_timeout=10,
         )
-        self._places = threading.BoundedSemaphore(rooms)
-        self._rooms = rooms
+        self._places = Budget(rooms)
         self._patience_s = patience_s
         self._open = 0
-        self._budget = Budget(application_connections, patience_s)
+        self._applications = Budget(application_connections)
         self._counter_lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._layouts: TableLayouts = {}
@@ -132,10 +131,9 @@ class PostgresEngine:
                     most=_PER_ROOM - 1, sessions=sessions
                 )
             )
-        if not self._places.acquire(timeout=self._patience_s):
-            raise EngineBusy(
-                _("All {number} places for runs are taken. Try again in a few seconds.").format(number=self._rooms)
-            )
+        if not self._places.take(1, self._patience_s):
+            sentence = _("All {number} places for runs are taken. Try again in a few seconds.")
+            raise EngineBusy(sentence.format(number=self._places.total))
         self._count(1)
         try:
             name = f"txscope_run_{self._number:08x}_{next(self._numbers)}"
@@ -152,19 +150,32 @@ class PostgresEngine:
             raise EngineError(_unreachable(self._info, error)) from None
 
     @contextmanager
-    def application(self, label: str, connections: int) -> Iterator[Mapping[str, str]]:
-        """Keywords for an application's connections in this schema; whatever is left open is ended. Raises EngineBusy.
+    def reserve(self, connections: int) -> Iterator[None]:
+        """So many connections of applications, and one more to end them, until the block ends. Raises EngineBusy."""
+        wanted, total = connections + 1, self._applications.total
+        if not self._applications.take(wanted, self._patience_s):
+            if wanted <= total:
+                raise EngineBusy(_("Other runs hold all connections. Try again in a few seconds."))
+            sentence = _("This run wants {wanted} connections, and {total} may be open at once. Choose a smaller pool.")
+            raise EngineBusy(sentence.format(wanted=wanted, total=total))
+        try:
+            yield
+        finally:
+            self._applications.give_back(wanted)
+
+    @contextmanager
+    def application(self, label: str) -> Iterator[Mapping[str, str]]:
+        """Keywords for an application's connections in this schema; whatever is left open is ended.
 
         Their `application_name` is the label with `:app`.
         """
         keywords = {name: str(value) for name, value in conninfo_to_dict(self._conninfo).items() if value is not None}
         keywords["options"] = f"{keywords['options']} -c search_path={label} -c client_min_messages=notice"
-        with self._budget.take(connections + 1):
-            try:
-                yield {**keywords, "application_name": f"{label}:app"}
-            finally:
-                with suppress(psycopg.Error), self._connect() as connection:
-                    connection.execute(statement("end_application"), (f"{label}:",))
+        try:
+            yield {**keywords, "application_name": f"{label}:app"}
+        finally:
+            with suppress(psycopg.Error), self._connect() as connection:
+                connection.execute(statement("end_application"), (f"{label}:",))
 
     def activity(self, *, everyone: bool) -> tuple[Row, ...]:
         """Rows of `sql/activity.sql`, over a connection from the pool. Raises EngineError."""
@@ -220,7 +231,7 @@ class PostgresEngine:
 
     def _leave(self) -> None:
         self._count(-1)
-        self._places.release()
+        self._places.give_back(1)
 
     def _count(self, change: int) -> None:
         with self._counter_lock:

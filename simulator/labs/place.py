@@ -78,9 +78,10 @@ def open_place(engine: Engine, setup: Sequence[str], connections: int) -> Iterat
     When the block ends, its engines are disposed, connections that it leaked are ended by the server, and the schema
     is dropped. Raises EngineBusy, EngineError.
     """
-    room = engine.create_room(setup, 0)
-    try:
-        with engine.application(room.label, connections) as keywords, ExitStack() as stack:
-            yield Place(room, keywords, stack)
-    finally:
-        room.close()
+    with engine.reserve(connections):
+        room = engine.create_room(setup, 0)
+        try:
+            with engine.application(room.label) as keywords, ExitStack() as stack:
+                yield Place(room, keywords, stack)
+        finally:
+            room.close()

@@ -142,4 +142,6 @@ async def _let_go(engine: SqlEngine | AsyncEngine, kept: list[Session]) -> None:
     else:
         for session in kept:
             session.close()
+        # Cells share a place: what a pool keeps open would add up to more than the place may have.
+        engine.dispose()
     kept.clear()

@@ -1,0 +1,79 @@
+"""Many people on one server: everybody is answered as if alone, and no run takes more than it may."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from simulator.engines.base import Engine
+from simulator.engines.embedded import EmbeddedServer
+from simulator.engines.postgres import PostgresEngine
+from simulator.errors import EngineBusy
+from simulator.labs.lifecycle.acid import run_acid
+from simulator.labs.lifecycle.catalogue import mix
+from simulator.labs.lifecycle.load import Load, run_load
+from simulator.labs.mistakes.catalogue import find
+from simulator.labs.mistakes.run import run_pair
+from simulator.labs.place import open_place
+from simulator.labs.requests.dependencies import DEPENDENCIES
+from simulator.labs.requests.endings import ending
+from simulator.labs.requests.matrix import CONNECTIONS, SETUP, run_cell, run_in
+
+PEOPLE = 15
+
+
+def _load(engine: Engine) -> bool:
+    result = run_load(engine, Load(mix("working_day"), 12, llm_s=0.02))
+    return result.leaked == 0 and len(result.kinds) == 12
+
+
+def _pair(engine: Engine) -> bool:
+    return run_pair(engine, find("shared_session")).as_expected
+
+
+def _cell(engine: Engine) -> bool:
+    cell = run_cell(engine, "commit_after_yield", "commit_fails")
+    return (cell.told, cell.rows) == ("200", 0)
+
+
+def _acid(engine: Engine) -> bool:
+    run = run_acid(engine, "atomicity")
+    return run.held and run.twin is not None and not run.twin.held
+
+
+@pytest.mark.timeout(120)
+def test_everybody_who_comes_at_once_gets_their_own_run(engine: Engine) -> None:
+    wanted: tuple[Callable[[Engine], bool], ...] = (_load, _pair, _cell, _acid)
+    before = set(threading.enumerate())
+    with ThreadPoolExecutor(PEOPLE) as people:
+        found = list(people.map(lambda number: wanted[number % len(wanted)](engine), range(PEOPLE)))
+    assert all(found)
+    assert set(threading.enumerate()) <= before
+    assert (engine.rooms_open(), engine.activity(everyone=False)) == (0, ())
+
+
+def test_cells_that_share_a_place_leave_no_pool_behind_in_it(engine: Engine) -> None:
+    with open_place(engine, SETUP, CONNECTIONS) as place:
+        for written in DEPENDENCIES:
+            run_in(place, written, ending("commit_fails"), is_async=False)
+            assert place.application_backends() == ()
+
+
+@contextmanager
+def small(server: EmbeddedServer, engine: Engine, **settings: float) -> Iterator[PostgresEngine]:
+    opened = PostgresEngine(server.lab_conninfo(), engine.info(), **settings)  # type: ignore[arg-type]
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def test_who_waits_for_connections_takes_no_place_from_schedules(server: EmbeddedServer, engine: Engine) -> None:
+    with small(server, engine, rooms=2, application_connections=4, patience_s=0.05) as few, open_place(few, (), 3):
+        with pytest.raises(EngineBusy, match="Other runs hold all connections"), open_place(few, (), 3):
+            pass
+        few.create_room((), 1).close()
