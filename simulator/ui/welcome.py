@@ -51,13 +51,11 @@ def _score(result: RunResult) -> None:
 def ways_on() -> None:
     """The labs that are built, in their order, and where they run."""
     found = labs.built()
-    *columns, last = st.columns([3] * len(found) + [2])
-    for lab, column in zip(found, columns, strict=True):
+    for lab, column in zip(found, st.columns(len(found), gap="small"), strict=True):
         with column, st.container(border=True, height="stretch", gap="xxsmall"):
             st.page_link(lab.page(), label=f"**{_(lab.title)}**", icon=lab.icon)
             st.markdown(_(lab.sentence))
-    with last, st.container(border=True, height="stretch", gap="xxsmall"):
-        database()
+    database()
 
 
 def database() -> None:
@@ -69,8 +67,7 @@ def database() -> None:
         return
     runs = manager().runs_going_on()
     going_on = ngettext("{n} run going on", "{n} runs going on", runs).format(n=runs)
-    st.markdown(f"🗄️ **{plain(info.product)} {plain(info.version)}**")
-    st.markdown(f"{plain(_place(info))} · {going_on}")
+    st.markdown(f"🗄️ **{plain(info.product)} {plain(info.version)}** · {plain(_place(info))} · {going_on}")
 
 
 def _place(info: ServerInfo) -> str:
