@@ -39,7 +39,7 @@ def show(shown: Shown) -> None:
                 "Half-way, the server ended {number} connections; they lay in the pool.",
                 killed,
             ).format(number=killed),
-            icon="🔪",
+            icon="💥",
         )
     if shown.result is not None and shown.result.leaked:
         leaked = shown.result.leaked

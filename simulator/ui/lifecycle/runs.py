@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from simulator.history import History
+from simulator.i18n import gettext as _
 from simulator.labs.lifecycle.load import Load, LoadResult, run_load
 from simulator.traces.spans import Trace
 from simulator.traces.trace import read
@@ -30,7 +31,8 @@ def of(load: Load, *, again: bool) -> Shown:
     """What was run or opened last; run now where that is nothing, or `again`. Raises EngineError, EngineBusy."""
     shown: Shown | None = st.session_state.get(_SHOWN)
     if shown is None or again:
-        result = run_load(manager().engine(), load)
+        with st.spinner(_("The requests run on a real server"), show_time=True):
+            result = run_load(manager().engine(), load)
         st.session_state[_BEFORE] = shown
         shown = st.session_state[_SHOWN] = Shown(result.history, read(result.history), result)
     return shown
