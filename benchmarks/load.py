@@ -18,7 +18,7 @@ FIFTY = Load(mix("working_day"), requests=50, llm_s=0.2, settings=Settings(pool_
 #: Click and wait, frame by frame, until the chart has been drawn once more.
 CLICK = """
 () => new Promise((resolve, reject) => {
-  const drawn = () => Number(document.querySelector(".txc")?.dataset.drawn ?? 0)
+  const drawn = () => Number(document.querySelector(".st-key-lanes_chart .txc")?.dataset.drawn ?? 0)
   const button = [...document.querySelectorAll("[class*=st-key-lifecycle_run] button")][0]
   const before = drawn()
   const began = performance.now()
@@ -31,7 +31,7 @@ CLICK = """
   look()
 })
 """
-BARS = "() => document.querySelectorAll('.txc-chart .barlayer .point path').length"
+BARS = "() => document.querySelectorAll('.st-key-lanes_chart .barlayer .point path').length"
 
 
 def main(repeats: int = 15) -> bool:
