@@ -60,14 +60,17 @@ ALIVE = 0x54585343
 #: Connections a run needs at most: its sessions and its observer. One more, for all runs, watches the server.
 _PER_ROOM = 9
 
+#: Connections beside an application's: the one that keeps the process's lock, and the observer of its run.
+_OWN = 2
+
 
 class PostgresEngine:
     """An `Engine` on one PostgreSQL database.
 
     `conninfo` logs in as the role that schedules run as; `rooms` runs may go on at once, one more waits `patience_s`;
-    applications under observation hold `application_connections` at most. `on_close` is called once, after the last
-    connection closed. `inspector_conninfo` logs in as a superuser, and only to read the heap pages of a run's tables;
-    without it dead row versions are not seen.
+    applications under observation hold `application_connections` at most, fewer where the role or the server allows
+    fewer. `on_close` is called once, after the last connection closed. `inspector_conninfo` logs in as a superuser, and
+    only to read the heap pages of a run's tables; without it dead row versions are not seen.
     Raises EngineError where the server cannot be used.
     """
 
@@ -84,7 +87,7 @@ class PostgresEngine:
     ) -> None:
         self._info = info
         self._on_close = on_close
-        self._settings, capabilities = _probe(conninfo)
+        self._settings, capabilities, allowed = _probe(conninfo)
         self._inspector = Inspector(inspector_conninfo) if inspector_conninfo else None
         self._capabilities = replace(
             capabilities,
@@ -105,7 +108,7 @@ class PostgresEngine:
         self._places = Budget(rooms)
         self._patience_s = patience_s
         self._open = 0
-        self._applications = Budget(application_connections)
+        self._applications = Budget(min(application_connections, allowed - _OWN))
         self._counter_lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._layouts: TableLayouts = {}
@@ -246,8 +249,8 @@ def _process_number(schema: str) -> int | None:
         return None
 
 
-def _probe(conninfo: str) -> tuple[dict[str, str], Capabilities]:
-    """Which guard rails this role may set on this server, and what follows for runs."""
+def _probe(conninfo: str) -> tuple[dict[str, str], Capabilities, int]:
+    """Guard rails that this role may set on this server, what follows for runs, and connections that it may have."""
     try:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             settings = {name: value for name, value in GUARD_RAILS.items() if _settable(connection, name, value)}
@@ -255,17 +258,19 @@ def _probe(conninfo: str) -> tuple[dict[str, str], Capabilities]:
             row = connection.execute(
                 "SELECT setting::int / 1000.0 FROM pg_settings WHERE name = 'deadlock_timeout'"
             ).fetchone()
+            (allowed,) = connection.execute(statement("connections_allowed")).fetchone() or (0,)
     except psycopg.Error as error:
         raise EngineError(" ".join(str(error).split())) from None
     timeout = float(row[0]) if row else 1.0
     certain = timeout <= 0.05
-    return settings, Capabilities(
+    capabilities = Capabilities(
         levels=tuple(Isolation),
         deadlock_victim_certain=certain,
         deadlock_timeout_s=timeout if certain else None,
         deadlock_timeout_ms=timeout * 1000 if row else None,
         reports_deadlock_check=reports and certain,
     )
+    return settings, capabilities, int(allowed)
 
 
 def _settable(connection: psycopg.Connection, name: str, value: str) -> bool:
