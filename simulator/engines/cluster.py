@@ -160,10 +160,15 @@ class Cluster:
         try:
             self._let_through()
             size = self._log_size()
+            socket_dir = self._socket_dir()
+            # A killed server's number may still look alive, as long as nobody has buried it; then its socket's lock
+            # would stop the next one. The folder is this server's alone, and no server runs.
+            for left_over in socket_dir.glob(f".s.PGSQL.{self.port}*"):
+                left_over.unlink(missing_ok=True)
             options = {
                 "listen_addresses": "",
                 "port": str(self.port),
-                "unix_socket_directories": f'"{self._socket_dir()}"',
+                "unix_socket_directories": f'"{socket_dir}"',
                 "unix_socket_permissions": "0700",
                 **self.settings,
             }

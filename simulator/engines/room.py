@@ -204,7 +204,7 @@ class PostgresRoom:
                 execute(pgconn_of(self._observer), drop)
             except (EngineError, psycopg.Error):
                 # The observer's connection is gone or broken: once more on a new one.
-                self._observer.invalidate()
+                _invalidate(self._observer)
                 with suppress(EngineError):
                     self._observer = reset_checkout(self._checkout, b"")
             else:
@@ -246,9 +246,15 @@ def _give_back(connection: PoolProxiedConnection) -> None:
         pgconn_of(connection).send_query(statement("reset"))
         connection.info[_RESETTING] = True
     except (EngineError, psycopg.Error):
-        connection.invalidate()
+        _invalidate(connection)
     with suppress(SQLAlchemyError):
         connection.close()
+
+
+def _invalidate(connection: PoolProxiedConnection) -> None:
+    # SQLAlchemy warns where it was done before.
+    if connection.is_valid:
+        connection.invalidate()
 
 
 def _release(session: WireSession, connection: PoolProxiedConnection) -> None:

@@ -9,13 +9,18 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError, ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from simulator.engines.base import Engine, Room
 from simulator.engines.statements import statement
-from simulator.errors import EngineError
+from simulator.errors import EngineBusy, EngineError
 from simulator.history import Row
+from simulator.i18n import gettext as _
+
+#: What SQLAlchemy raises on a connection that the server has closed.
+_LEFT = (OperationalError, InterfaceError, ResourceClosedError)
 
 
 class Place:
@@ -76,12 +81,25 @@ def open_place(engine: Engine, setup: Sequence[str], connections: int) -> Iterat
     """A fresh schema with `setup` run in it, for an application with at most so many `connections`.
 
     When the block ends, its engines are disposed, connections that it leaked are ended by the server, and the schema
-    is dropped. Raises EngineBusy, EngineError.
+    is dropped. Raises EngineBusy, EngineError: also for what the run's own connections are told when the server leaves.
     """
     with engine.reserve(connections):
         room = engine.create_room(setup, 0)
         try:
-            with engine.application(room.label) as keywords, ExitStack() as stack:
+            with _explained(), engine.application(room.label) as keywords, ExitStack() as stack:
                 yield Place(room, keywords, stack)
         finally:
             room.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What the run's own connections are told says nothing of a run: say it for them."""
+    try:
+        yield
+    except EngineBusy:
+        raise
+    except (EngineError, psycopg.OperationalError, *_LEFT) as error:
+        report = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
+        sentence = _("The server left before the run had ended, and what it did is lost: {report}. Run it again.")
+        raise EngineError(sentence.format(report=report)) from None

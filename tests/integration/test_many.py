@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from simulator.engines.base import Engine
-from simulator.engines.embedded import EmbeddedServer
+from simulator.engines.embedded import EmbeddedServer, default_data_dir
 from simulator.engines.postgres import PostgresEngine
-from simulator.errors import EngineBusy
+from simulator.engines.postmaster import Postmaster
+from simulator.errors import EngineBusy, EngineError
 from simulator.labs.lifecycle.acid import run_acid
 from simulator.labs.lifecycle.catalogue import mix
 from simulator.labs.lifecycle.load import Load, run_load
@@ -21,7 +27,8 @@ from simulator.labs.mistakes.run import run_pair
 from simulator.labs.place import open_place
 from simulator.labs.requests.dependencies import DEPENDENCIES
 from simulator.labs.requests.endings import ending
-from simulator.labs.requests.matrix import CONNECTIONS, SETUP, run_cell, run_in
+from simulator.labs.requests.matrix import CONNECTIONS, SETUP, run_cell, run_in, run_matrix
+from simulator.ui.manager import Manager
 
 PEOPLE = 15
 
@@ -77,3 +84,67 @@ def test_who_waits_for_connections_takes_no_place_from_schedules(server: Embedde
         with pytest.raises(EngineBusy, match="Other runs hold all connections"), open_place(few, (), 3):
             pass
         few.create_room((), 1).close()
+
+
+def _end_all(server: EmbeddedServer) -> None:
+    with psycopg.connect(server.admin_conninfo(), autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'txscope%:%'")
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_server_that_leaves_during_a_run_is_told_in_a_sentence(
+    server: EmbeddedServer, engine: Engine, driver: str
+) -> None:
+    def run() -> None:
+        with (
+            open_place(engine, (), 3) as place,
+            place.connect("look") as look,
+            place.create_engine().connect() as connection,
+        ):
+            _end_all(server)
+            if driver == "psycopg":
+                look.execute("SELECT 1")
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(EngineError, match="The server left before the run had ended"):
+        run()
+    assert (engine.rooms_open(), engine.activity(everyone=False)) == (0, ())
+
+
+def test_try_again_brings_a_killed_server_back(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    environ = {"TXSCOPE_DATA": str(tmp_path)}
+    manager = Manager(environ)
+    try:
+        for _time in range(2):
+            assert _cell(manager.engine())
+            running = Postmaster.find(default_data_dir(environ))
+            assert running is not None
+            os.kill(running.pid, signal.SIGKILL)
+            with pytest.raises(EngineError):
+                run_cell(manager.engine(), "with_yield", "ok")
+            assert not manager.is_open()
+            manager.retry()
+        assert _cell(manager.engine())
+    finally:
+        manager.stop()
+
+
+class Stopped(BaseException):
+    """What Streamlit raises in a script whose tab was closed."""
+
+
+@pytest.mark.parametrize("cells", [1, 2, 5])
+def test_a_tab_that_is_closed_in_the_middle_of_a_matrix_leaves_nothing(engine: Engine, cells: int) -> None:
+    before = set(threading.enumerate())
+
+    def script() -> None:
+        for number, _cell in enumerate(run_matrix(engine), start=1):
+            if number == cells:
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        script()
+    gc.collect()
+    assert set(threading.enumerate()) <= before
+    assert (engine.rooms_open(), engine.activity(everyone=False)) == (0, ())

@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
 from simulator.engines.base import Engine
-from simulator.errors import EngineError
 from simulator.history import History
 from simulator.i18n import gettext as _
 from simulator.labs.backend.documents import question
@@ -74,20 +73,10 @@ def run_load(engine: Engine, load: Load) -> LoadResult:
     An error that SQLAlchemy raises, a time-out of the pool too, ends its request and is in the history.
     """
     kinds = deal(load.mix, load.requests)
-    with open_place(engine, setup(), load.settings.connections(load.requests) + 2) as place, _explained():
+    with open_place(engine, setup(), load.settings.connections(load.requests) + 2) as place:
         before = _messages(place)
         sent = _asynchronous(place, load, kinds) if load.is_async else _threaded(place, load, kinds)
         return LoadResult(load, kinds, sent.history, _messages(place) - before, sent.leaked, sent.killed)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """What the run's own connections are told says nothing of a run: say it for them."""
-    try:
-        yield
-    except EngineError as error:
-        sentence = _("The server left before the run had ended, and what it did is lost: {report}. Run it again.")
-        raise EngineError(sentence.format(report=str(error).rstrip("."))) from None
 
 
 class _Sent(NamedTuple):

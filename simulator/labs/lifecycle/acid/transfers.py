@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from simulator.engines.base import Engine
-from simulator.errors import RunError
+from simulator.errors import EngineError, RunError
 from simulator.history import History
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
@@ -65,7 +65,8 @@ class _Killer:
 
     def after_checkin(self, driver_connection: Any, _record: object) -> None:
         """Listens to the pool's `checkin`: the transaction is over, and the next one has not begun."""
-        if self.killed is None:
+        # None: it died before, by another hand.
+        if self.killed is None and driver_connection is not None:
             self._end(driver_connection)
 
     def _end(self, driver_connection: Any) -> None:
@@ -159,6 +160,8 @@ def _transfer(engine: Engine, transfer: Transfer, amount: int, kill_at: str | No
             elif kill_at == "checkin":
                 event.listen(sql_engine, kill_at, killer.after_checkin)
             failure = _failure(recorder, lambda: transfer(session_local, SOURCE, TARGET, amount))
+        if kill_at is not None and killer.killed is None:
+            raise EngineError(str(failure))
         return _Seen(before, balances(place), failure, recorder.history(), killer.killed)
 
 
