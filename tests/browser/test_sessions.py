@@ -67,9 +67,13 @@ def test_a_request_is_opened_and_closed_by_its_name_and_its_sql_is_read(page: Pa
 
 
 def test_the_bar_on_top_is_the_one_that_is_told(page: Page) -> None:
-    chart = open_sessions(page, "mix=llm_inside&requests=6&pool_size=2&max_overflow=0&pool_timeout=0.1&llm_s=0.5")
+    chart = open_sessions(page, "mix=llm_inside&requests=6&pool_size=2&max_overflow=0&pool_timeout=0.4&llm_s=1")
     expect(click_bar(page, chart, "LLM, other work")).to_contain_text("LLM")
-    told = click_bar(page, chart, "waits for the pool")
+    # By its label: over the wait of whoever got a connection lies the opening of that connection.
+    box = chart.locator(".barlayer .point text").filter(has_text="time-out").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    told = page.locator("[class*=st-key-tx_clicked]")
     expect(told).to_contain_text("waited for the pool, in vain")
     expect(told).to_contain_text("QueuePool limit of size 2 overflow 0 reached")
     expect(page.locator("[data-number=answered] b")).to_have_text("2 / 6")

@@ -4,6 +4,17 @@ const CHART_CONFIG = { displayModeBar: false, responsive: false, doubleClick: "r
 
 const NEAR_PX = 3 // so far beside a thin bar the pointer still means it
 
+/** The traces as large as the page's text; so are the sizes in the layout that `themed` leaves alone. */
+function scaled(data, layout, k) {
+  const axes = Object.entries(layout).flatMap(([name, axis]) => (/^[xy]axis\d*$/.test(name) ? [axis] : []))
+  const fonts = [...axes.flatMap(axis => [axis.tickfont, axis.title?.font]), layout.legend?.font]
+  for (const font of fonts) if (font?.size) font.size *= k
+  if (layout.uniformtext?.minsize) layout.uniformtext.minsize *= k
+  return data.map(trace =>
+    typeof trace.marker?.size === "number" ? { ...trace, marker: { ...trace.marker, size: trace.marker.size * k } } : { ...trace },
+  )
+}
+
 class ChartView {
   constructor(root) {
     this.root = root
@@ -45,7 +56,7 @@ class ChartView {
     for (const [name, axis] of Object.entries(this.figure.layout)) {
       if (/^yaxis\d*$/.test(name)) layout[name].showticklabels = axis.showticklabels ?? true
     }
-    this.plotly.react(this.chart, this.figure.data.map(trace => ({ ...trace })), layout, CHART_CONFIG).then(() => this.listen())
+    this.plotly.react(this.chart, scaled(this.figure.data, layout, look.scale), layout, CHART_CONFIG).then(() => this.listen())
   }
 
   idOf(point) {
@@ -93,8 +104,10 @@ class ChartView {
     if (this.listening || this.left) return
     this.listening = true
     this.chart.on("plotly_click", ({ points, event }) => {
-      const found = [this.barAt(event), ...points].map(point => this.idOf(point)).find(id => id != null)
+      const bar = this.barAt(event)
+      const found = [bar, ...points].map(point => this.idOf(point)).find(id => id != null)
       if (found != null) this.tell("clicked", found)
+      if (bar) this.plotly.Fx.hover(this.chart, [bar]) // Plotly has just pointed at its own choice again
     })
     this.chart.on("plotly_hover", ({ points, event }) => {
       const bar = this.barAt(event)

@@ -14,7 +14,7 @@ from simulator.traces.critical import duration
 from simulator.ui.plain import plain
 
 #: Characters; one INSERT of 500 rows has forty thousand.
-MAX_SQL = 2000
+MAX_SQL, MAX_PARAMETERS = 2000, 600
 
 
 def show(bar: Bar) -> None:
@@ -27,7 +27,7 @@ def show(bar: Bar) -> None:
     if bar.sql:
         st.code(cut(bar.sql, MAX_SQL), language="sql", wrap_lines=True)
     facts = [
-        (_("Parameters"), ", ".join(f"{name} = {value!r}" for name, value in bar.parameters)),
+        (_("Parameters"), cut(", ".join(f"{name} = {value!r}" for name, value in bar.parameters), MAX_PARAMETERS)),
         (_("Sets of parameters"), str(bar.many) if bar.many > 1 else ""),
         (_("Answer"), bar.tag),
         (_("Rows"), rows(bar)),
