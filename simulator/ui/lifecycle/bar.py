@@ -46,6 +46,8 @@ def rows(bar: Bar) -> str:
     if not numbers or not numbers[-1].isdigit():
         return ""
     number = int(numbers[-1])
+    if command == "UPDATE" and bar.many > 1:
+        return _("{number} by the last set of parameters").format(number=number)  # the driver tells no more
     if command == "SELECT":
         return ngettext("{number} returned", "{number} returned", number).format(number=number)
     if command in ("INSERT", "UPDATE", "DELETE", "MERGE"):
