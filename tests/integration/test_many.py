@@ -28,6 +28,7 @@ from simulator.labs.place import open_place
 from simulator.labs.requests.dependencies import DEPENDENCIES
 from simulator.labs.requests.endings import ending
 from simulator.labs.requests.matrix import CONNECTIONS, SETUP, run_cell, run_in, run_matrix
+from simulator.recorder.tape import Tape
 from simulator.ui.manager import Manager
 
 PEOPLE = 15
@@ -148,3 +149,10 @@ def test_a_tab_that_is_closed_in_the_middle_of_a_matrix_leaves_nothing(engine: E
     gc.collect()
     assert set(threading.enumerate()) <= before
     assert (engine.rooms_open(), engine.activity(everyone=False)) == (0, ())
+
+
+def test_what_a_run_was_made_of_is_gone_with_it(engine: Engine) -> None:
+    for run in (_load, _pair, _cell, _acid):
+        run(engine)
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, Tape)] == []

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.dependencies import models
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.background import BackgroundTask
@@ -35,6 +36,13 @@ def traced(app: FastAPI, recorder: Recorder) -> TraceMiddleware:
     It lies around everything: the 500 of an error that nobody handled is sent from outside of `add_middleware`'s.
     """
     return TraceMiddleware(app, recorder)
+
+
+def forget_applications() -> None:
+    """FastAPI's caches hold on to the endpoints of applications that are gone, and with them to whole runs."""
+    for cached in tuple(vars(models).values()):
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
 
 
 def observe(app: FastAPI, recorder: Recorder) -> None:

@@ -21,6 +21,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simulator.errors import RunError
+from simulator.labs.requests.observed import forget_applications
 from simulator.recorder.middleware import HEADER
 from simulator.recorder.pool import describe
 
@@ -174,7 +175,10 @@ def serve(app: Any, on_left: Callable[[str], None] = lambda request: None) -> It
     try:
         yield served
     finally:
-        served.stop()
+        try:
+            served.stop()
+        finally:
+            forget_applications()
 
 
 def _listen() -> socket.socket:
