@@ -159,7 +159,10 @@ class PostgresEngine:
         if not self._applications.take(wanted, self._patience_s):
             if wanted <= total:
                 raise EngineBusy(_("Other runs hold all connections. Try again in a few seconds."))
-            sentence = _("This run wants {wanted} connections, and {total} may be open at once. Choose a smaller pool.")
+            sentence = _(
+                "This run wants {wanted} connections, and {total} may be open at once. "
+                "Choose a smaller pool, or a server and a role that allow more."
+            )
             raise EngineBusy(sentence.format(wanted=wanted, total=total))
         try:
             yield
