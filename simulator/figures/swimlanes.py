@@ -63,7 +63,8 @@ def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
     lane = lane_height(len(info.lanes))
     height = lane * max(len(info.lanes), 1)
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
-    inner = height + GAP + POOL
+    below = GAP + POOL if info.pool else 0
+    inner = height + below
     layout = {
         "template": {},
         "barmode": "overlay",
@@ -80,8 +81,9 @@ def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
         "uniformtext": {"mode": "hide", "minsize": min(13, round(lane * 0.62))},
         "legend": _legend(inner),
         "xaxis": _x_axis(info),
-        "yaxis": _y_axis(info.lanes, lane, [(POOL + GAP) / inner, 1]),
-        "yaxis2": _pool_axis(info, POOL / inner),
+        "yaxis": _y_axis(info.lanes, lane, [below / inner, 1]),
+        # Without a pool there is no such axis: Plotly would hang the time axis on nothing.
+        **({"yaxis2": _pool_axis(info, POOL / inner)} if info.pool else {}),
         "shapes": list(_grounds(info.lanes)),
     }
     return go.Figure({"data": [*_traces(info, text, lane), *pool_traces(info)], "layout": layout})
@@ -228,7 +230,7 @@ def _x_axis(info: SwimlanesInfo) -> Plain:
     length = max(info.end_ms - info.start_ms, 1e-3)
     return {
         "range": [info.start_ms - 0.01 * length, info.end_ms + 0.02 * length],
-        "anchor": "y2",
+        "anchor": "y2" if info.pool else "y",
         "ticksuffix": " ms",
         "exponentformat": "none",
         "separatethousands": True,

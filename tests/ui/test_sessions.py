@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from simulator.history import History
 from simulator.labs.lifecycle.settings import Settings
 from simulator.model import Isolation
+from simulator.traces import read
 from simulator.ui.lifecycle import link
 from simulator.ui.lifecycle.headline import Number, numbers
 from simulator.ui.lifecycle.runs import Shown
 
 Opener = Callable[..., AppTest]
+HISTORIES = Path(__file__).parents[1] / "histories"
 
 OTHER = replace(
     link.FIRST,
@@ -155,3 +159,20 @@ def test_the_objects_of_a_request_are_shown_with_what_moved_them(open_page: Open
     assert not at.exception
     offered = at.selectbox(key="lifecycle_objects").options
     assert sorted(offered) == ["request 1 · Save a message", "request 2 · Save a message"]
+
+
+def test_a_history_of_a_schedule_is_shown_though_it_has_no_requests(open_page: Opener) -> None:
+    at = open_page("sessions", mix="messages", requests="1")
+    history = History.from_json((HISTORIES / "observed" / "deadlock_rc.json").read_text())
+    at.session_state["lifecycle_shown"] = Shown(history, read(history), title="deadlock_rc.json")
+    at.run()
+    assert not at.exception
+    assert at.session_state["lanes_opened"] == [""]
+
+
+def test_a_history_without_events_is_answered_with_a_sentence(open_page: Opener) -> None:
+    at = open_page("sessions", mix="messages", requests="1")
+    at.session_state["lifecycle_shown"] = Shown(History((), ()), read(History((), ())), title="empty.json")
+    at.run()
+    assert not at.exception
+    assert any("nothing in this history" in each.value for each in at.caption)

@@ -198,3 +198,11 @@ def test_phases_are_the_medians_of_each_kind() -> None:
     figure = plot_phases(phases_info(found))
     assert [each.name for each in figure.data][:2] == ["pool queue", "connecting"]
     assert figure.data[0].marker.pattern.shape == "/"
+
+
+def test_without_a_pool_the_time_axis_hangs_on_the_lanes() -> None:
+    info = swimlanes_info(recorded("save_message"))._replace(pool=())
+    layout = plot_swimlanes(info).layout
+    assert layout.xaxis.anchor == "y"
+    assert layout.yaxis.domain == (0, 1)
+    assert "yaxis2" not in layout.to_plotly_json()

@@ -49,7 +49,7 @@ def load() -> tuple[Load, bool]:
 
 def _settings() -> None:
     """Controls on the left, the code that they stand for on the right."""
-    pool, connection, session, code = st.columns([3, 3, 3, 5], gap="medium")
+    pool, connection, session, code = st.columns([3, 4, 3, 5], gap="small")
     with pool:
         st.number_input("pool_size", 1, link.MAX_POOL, key=_key("pool_size"), persist_state="session")
         st.number_input("max_overflow", 0, link.MAX_POOL, key=_key("max_overflow"), persist_state="session")
@@ -65,6 +65,7 @@ def _settings() -> None:
             required=True,
             persist_state="session",
             format_func=str,
+            wrap=True,
         )
         st.number_input("pool_recycle (s)", -1, 3600, key=_key("pool_recycle"), persist_state="session")
         st.toggle("pool_pre_ping", key=_key("pool_pre_ping"), persist_state="session")

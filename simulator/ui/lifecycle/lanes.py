@@ -28,11 +28,14 @@ MAX_OPENED = 12
 @fragment
 def show(trace: Trace, *, key: str = "lanes") -> None:
     """Requests, slots and the pool on one time axis. `key` tells one figure of a page from another."""
+    if not trace.groups:
+        st.caption(_("There is nothing in this history that could be drawn."))
+        return
     memory, every = f"{key}_opened", len(trace.requests)
     trace = _with_lanes(trace)
     opened = _opened(trace, memory)
     info = swimlanes_info(trace, expanded=opened, limit=MAX_BARS)
-    names = {request.name for request in trace.requests}
+    names = {group.name for group in trace.groups}
     figure = plot_swimlanes(info, dark=st.context.theme.type == "dark")
     figure.update_layout(
         uirevision=f"{key} {trace.duration_ms}",  # another run: its time axis is another
@@ -75,11 +78,10 @@ def _with_lanes(trace: Trace) -> Trace:
 
 def _opened(trace: Trace, memory: str) -> tuple[str, ...]:
     """The requests whose own lanes are shown; those of another run are forgotten."""
-    names = [request.name for request in trace.requests]
-    kept = [name for name in st.session_state.get(memory, _slowest(trace)) if name in names]
+    names = [group.name for group in trace.groups]
+    before = st.session_state.get(memory, _slowest(trace))
+    kept = [name for name in before if name in names] or (_slowest(trace) if before else [])
     st.session_state[memory] = kept
-    if not names:
-        return ()
     chooser, every = st.columns([9, 2], vertical_alignment="center")
     with every:
         _every(names, kept, memory)
@@ -89,6 +91,7 @@ def _opened(trace: Trace, memory: str) -> tuple[str, ...]:
                 _("Opened requests"),
                 names,
                 key=memory,
+                format_func=lambda name: name or _("outside of requests"),
                 placeholder=_("Open requests: Session, pool, statements, backend"),
                 label_visibility="collapsed",
             )
@@ -114,7 +117,7 @@ def _toggle(memory: str, request: str) -> None:
 
 def _slowest(trace: Trace) -> list[str]:
     """The request to begin with: it has most to tell."""
-    by_time = sorted(trace.requests, key=lambda request: request.length_ms(trace.duration_ms))
+    by_time = sorted(trace.requests or trace.groups, key=lambda request: request.length_ms(trace.duration_ms))
     return [request.name for request in by_time[-1:]]
 
 
