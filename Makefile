@@ -1,5 +1,5 @@
 # make run      start Txscope in the browser (makes .venv at the first time)
-# make test     every test, the fast ones first
+# make test     every test
 # make lint     style, types and layers
 # make format   rewrite the sources in the project's style
 # make i18n     collect the texts into the catalogues
@@ -20,9 +20,9 @@ TESTS := $(wildcard tests/unit tests/integration tests/ui tests/browser)
 run: .venv/run.stamp
 	$(BIN)/python -m streamlit run app.py $(ARGS)
 
-# One pytest run, in this order: what needs no database says first what is wrong.
+# One pytest run; two workers, each with a server of its own, and a file's tests always in one of them.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
 
 lint: .venv/dev.stamp
 	$(BIN)/python -m ruff check .
