@@ -98,7 +98,7 @@ def _settings() -> None:
         st.toggle("close_resets_only", key=_key("close_resets_only"), persist_state="session")
     with code:
         now = _current()
-        st.code(now.settings.code(is_async=now.is_async), language="python")
+        st.code(now.settings.code(is_async=now.is_async), language="python", wrap_lines=True)
 
 
 def _key(name: str) -> str:

@@ -29,6 +29,12 @@ def show(shown: Shown) -> None:
             _("Request"), names, key="lifecycle_objects", format_func=lambda name: path.title(trace.request(name))
         )
     )
+    st.caption(
+        _(
+            "A bar that reaches the end says that nothing was seen to move the object again: one that nobody refers to "
+            "any more is collected in silence."
+        )
+    )
     info = object_states_info(trace, chosen)
     figure = plot_object_states(info, dark=st.context.theme.type == "dark")
     figure.update_layout(uirevision=f"{chosen} {trace.duration_ms}")
