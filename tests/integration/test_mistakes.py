@@ -23,9 +23,9 @@ from simulator.labs.mistakes.run import SideResult, run_pair, run_side
 from simulator.labs.mistakes.stage import Stage
 
 #: How often each side is run; TXSCOPE_MISTAKES_REPEAT=50 for the whole proof.
-REPEAT = int(os.environ.get("TXSCOPE_MISTAKES_REPEAT", "3"))
+REPEAT = int(os.environ.get("TXSCOPE_MISTAKES_REPEAT", "1"))
 #: How often all of them are run in a row; TXSCOPE_MISTAKES_ROUNDS=10 for the whole proof.
-ROUNDS = int(os.environ.get("TXSCOPE_MISTAKES_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("TXSCOPE_MISTAKES_ROUNDS", "1"))
 
 SIDES = [
     pytest.param(side, id=f"{mistake.key}-{name}")
