@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from simulator.history import StatementFailed, StepBlocked
 from simulator.i18n import N_
@@ -15,6 +13,8 @@ from simulator.i18n import gettext as _
 from simulator.locks import DEADLOCK as DEADLOCK_DETECTED
 from simulator.model import Outcome
 from simulator.run import RunResult
+from simulator.ui import guess
+from simulator.ui.guess import Guess
 from simulator.ui.link import LOCKS, Pick
 
 #: The choices, in the words of somebody who has not seen the run.
@@ -42,46 +42,15 @@ _WAITS: Mapping[str, str] = MappingProxyType(
 Choice = Outcome | str
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What somebody said before seeing it."""
-
-    chosen: Choice | None
-    #: whether the answer may be shown
-    may_show: bool
-    #: where the guess is answered
-    place: DeltaGenerator
-
-
-def ask(pick: Pick) -> Guess:
+def ask(pick: Pick) -> Guess[Choice]:
     """Show the choices: how the run comes out, on the Locks page who waits and whom a deadlock ends."""
-    labels = _labels(pick)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_("What will happen?"), width="content")
-        chosen = st.segmented_control(
-            _("What will happen?"),
-            list(labels),
-            format_func=lambda choice: labels[choice],
-            wrap=True,
-            label_visibility="collapsed",
-            key=f"guess {pick.scenario.key} {pick.variant.key} {pick.isolation.short} {hash(pick.schedule.steps)}",
-        )
-        first = st.toggle(
-            _("Predict first"),
-            key="predict_first",
-            persist_state="session",
-            help=_("Hides the run until somebody has dared a guess."),
-        )
-        place = st.empty()
-    return Guess(chosen, chosen is not None or not first, place)
+    key = f"guess {pick.scenario.key} {pick.variant.key} {pick.isolation.short} {hash(pick.schedule.steps)}"
+    return guess.ask(_("What will happen?"), _labels(pick), key)
 
 
-def tell(guess: Guess, result: RunResult) -> None:
+def tell(said: Guess[Choice], result: RunResult) -> None:
     """Whether the guess was right."""
-    if guess.chosen is None:
-        return
-    right = guess.chosen in (result.outcome, waited(result))
-    guess.place.markdown(f"🎯 **{_('Right')}**" if right else f"🤔 **{_('Not quite')}**", width="content")
+    said.answer(right=said.chosen in (result.outcome, waited(result)))
 
 
 def waited(result: RunResult) -> str:

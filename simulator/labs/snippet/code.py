@@ -13,7 +13,7 @@ from simulator.errors import SnippetError
 from simulator.i18n import gettext as _
 from simulator.labs.snippet.kinds import Binding, Key, Kind, dotted
 from simulator.labs.snippet.names import Names, decorated, is_generator
-from simulator.labs.snippet.tree import DEFS, WITHS, Def, Tree, position
+from simulator.labs.snippet.tree import WITHS, Def, Tree, position
 
 #: Calls on Sessions in one function; what is longer was not written by hand, and takes long to read.
 LIMIT = 300
@@ -362,9 +362,6 @@ class Code:
                 called = isinstance(parent := self.tree.parent[node], ast.Call) and parent.func is node
                 if not called and not node.attr.startswith("__") and self.tree.follows(row.at, node):
                     yield node
-
-    def function_name(self, scope: ast.AST) -> str:
-        return scope.name if isinstance(scope, DEFS) else ""
 
 
 _ONE = frozenset(["first", "one", "one_or_none", "scalar_one", "scalar_one_or_none", "scalar", "get"])

@@ -131,10 +131,6 @@ class Tree:
         """Whether this node is one of these statements or inside one."""
         return node in block or any(outer in block for outer in self.ancestors(node))
 
-    def guarded_by(self, node: ast.AST) -> Iterator[ast.Try]:
-        """The `try` statements whose own body, not handler or `finally`, this node stands in."""
-        return (outer for outer in self.around(node, ast.Try) if self.in_body(node, outer.body))
-
     def follows(self, first: ast.AST, then: ast.AST) -> bool:
         """Whether `then` stands later and can run after `first` in one pass: no other branch, no return between."""
         if position(first) >= position(then):

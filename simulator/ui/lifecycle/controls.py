@@ -51,54 +51,69 @@ def _settings() -> None:
     """Controls on the left, the code that they stand for on the right."""
     pool, connection, session, code = st.columns([3, 4, 3, 5], gap="small")
     with pool:
-        st.number_input("pool_size", 1, link.MAX_POOL, key=_key("pool_size"), persist_state="session")
-        st.number_input("max_overflow", 0, link.MAX_POOL, key=_key("max_overflow"), persist_state="session")
-        st.number_input(
-            "pool_timeout (s)", 0.05, link.MAX_TIMEOUT_S, step=0.5, key=_key("pool_timeout"), persist_state="session"
-        )
-        st.slider(_("Arriving over (s)"), 0.0, MAX_LLM_S, step=0.1, key=_key("spread_s"), persist_state="session")
+        _pool()
     with connection:
-        st.segmented_control(
-            "reset_on_return",
-            ["rollback", "commit", None],
-            key=_key("reset_on_return"),
-            required=True,
-            persist_state="session",
-            format_func=str,
-            wrap=True,
-        )
-        st.number_input("pool_recycle (s)", -1, 3600, key=_key("pool_recycle"), persist_state="session")
-        st.toggle("pool_pre_ping", key=_key("pool_pre_ping"), persist_state="session")
-        st.toggle(
-            "pool_use_lifo",
-            key=_key("pool_use_lifo"),
-            persist_state="session",
-            help=_("Shows where connections lie idle: let the requests arrive over a second, and look at the slots."),
-        )
-        st.toggle(
-            _("Kill the connections half-way"),
-            key=_key("kill_half_way"),
-            persist_state="session",
-            help=_(
-                "When half of the requests have ended, the server ends every connection. The other half finds them "
-                "dead in the pool: pool_pre_ping decides who notices."
-            ),
-        )
+        _connection()
     with session:
-        st.selectbox(
-            "isolation_level",
-            [None, *(level.short for level in Isolation)],
-            key=_key("isolation"),
-            persist_state="session",
-            format_func=lambda short: Isolation.parse(short).value if short else _("the server's default"),
-            placeholder=_("the server's default"),
-        )
-        st.toggle("expire_on_commit", key=_key("expire_on_commit"), persist_state="session")
-        st.toggle("autoflush", key=_key("autoflush"), persist_state="session")
-        st.toggle("close_resets_only", key=_key("close_resets_only"), persist_state="session")
+        _session()
     with code:
         now = _current()
         st.code(now.settings.code(is_async=now.is_async), language="python", wrap_lines=True)
+
+
+def _pool() -> None:
+    """How many connections, and how long somebody waits for one."""
+    st.number_input("pool_size", 1, link.MAX_POOL, key=_key("pool_size"), persist_state="session")
+    st.number_input("max_overflow", 0, link.MAX_POOL, key=_key("max_overflow"), persist_state="session")
+    st.number_input(
+        "pool_timeout (s)", 0.05, link.MAX_TIMEOUT_S, step=0.5, key=_key("pool_timeout"), persist_state="session"
+    )
+    st.slider(_("Arriving over (s)"), 0.0, MAX_LLM_S, step=0.1, key=_key("spread_s"), persist_state="session")
+
+
+def _connection() -> None:
+    """What becomes of a connection between two uses."""
+    st.segmented_control(
+        "reset_on_return",
+        ["rollback", "commit", None],
+        key=_key("reset_on_return"),
+        required=True,
+        persist_state="session",
+        format_func=str,
+        wrap=True,
+    )
+    st.number_input("pool_recycle (s)", -1, 3600, key=_key("pool_recycle"), persist_state="session")
+    st.toggle("pool_pre_ping", key=_key("pool_pre_ping"), persist_state="session")
+    st.toggle(
+        "pool_use_lifo",
+        key=_key("pool_use_lifo"),
+        persist_state="session",
+        help=_("Shows where connections lie idle: let the requests arrive over a second, and look at the slots."),
+    )
+    st.toggle(
+        _("Kill the connections half-way"),
+        key=_key("kill_half_way"),
+        persist_state="session",
+        help=_(
+            "When half of the requests have ended, the server ends every connection. The other half finds them "
+            "dead in the pool: pool_pre_ping decides who notices."
+        ),
+    )
+
+
+def _session() -> None:
+    """What the Session does by itself."""
+    st.selectbox(
+        "isolation_level",
+        [None, *(level.short for level in Isolation)],
+        key=_key("isolation"),
+        persist_state="session",
+        format_func=lambda short: Isolation.parse(short).value if short else _("the server's default"),
+        placeholder=_("the server's default"),
+    )
+    st.toggle("expire_on_commit", key=_key("expire_on_commit"), persist_state="session")
+    st.toggle("autoflush", key=_key("autoflush"), persist_state="session")
+    st.toggle("close_resets_only", key=_key("close_resets_only"), persist_state="session")
 
 
 def _key(name: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.lifecycle.load import LoadResult
 from simulator.traces.critical import Totals
+from simulator.ui import guess
+from simulator.ui.guess import Guess
 from simulator.ui.lifecycle import link
 
 NONE, SOME, MORE = "none", "some", "more"
@@ -21,38 +21,13 @@ _GUESSES: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What somebody said before seeing it, None for nothing yet."""
-
-    chosen: str | None
-    #: whether the answer may be shown
-    may_show: bool
-    #: where the guess is answered
-    place: DeltaGenerator | None
-
-
-def ask(result: LoadResult | None) -> Guess:
+def ask(result: LoadResult | None) -> Guess[str]:
     """Show the choices for this run's load; of a history that was opened, there is nothing to guess."""
     if result is None:
-        return Guess(None, True, None)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_("How many of the requests will be told an error?"), width="content")
-        chosen = st.segmented_control(
-            _("How many of the requests will be told an error?"),
-            list(_GUESSES),
-            format_func=lambda guess: _(_GUESSES[guess]),
-            label_visibility="collapsed",
-            key=f"lifecycle_guess {link.query(result.load)}",
-        )
-        first = st.toggle(
-            _("Predict first"),
-            key="predict_first",
-            persist_state="session",
-            help=_("Hides the run until somebody has dared a guess."),
-        )
-        place = st.empty()
-    return Guess(chosen, chosen is not None or not first, place)
+        return Guess()
+    choices = {name: _(text) for name, text in _GUESSES.items()}
+    question = _("How many of the requests will be told an error?")
+    return guess.ask(question, choices, f"lifecycle_guess {link.query(result.load)}")
 
 
 def came(sums: Totals) -> str:
@@ -62,12 +37,9 @@ def came(sums: Totals) -> str:
     return MORE if 2 * sums.failed > sums.requests else SOME
 
 
-def tell(guess: Guess, sums: Totals) -> None:
+def tell(said: Guess[str], sums: Totals) -> None:
     """Whether the guess was right."""
-    if guess.chosen is None or guess.place is None:
-        return
-    right = guess.chosen == came(sums)
-    guess.place.markdown(f"🎯 **{_('Right')}**" if right else f"🤔 **{_('Not quite')}**", width="content")
+    said.answer(right=said.chosen == came(sums))
 
 
 def invite() -> None:
