@@ -1,9 +1,11 @@
 # make run      start Txscope in the browser (makes .venv at the first time)
+# make room     the same for everybody on the local network
 # make test     every test
 # make lint     style, types and layers
 # make format   rewrite the sources in the project's style
 # make i18n     collect the texts into the catalogues
 # make bench    the README's figures; make pictures: its pictures
+# make long     half an hour of use, 5,000 random runs: what grows, or is judged wrongly, is found (MINUTES=5 RUNS=500 for less); and 5,000 random runs are judged twice
 #
 # PYTHON=/path/to/python3 chooses the interpreter, ARGS="..." is passed on to streamlit, pytest or the benchmarks.
 
@@ -11,18 +13,24 @@ BIN := .venv/bin
 # Slow networks: wait longer and try again before giving up.
 PIP_DEFAULT_TIMEOUT ?= 60
 PIP_RETRIES ?= 10
+MINUTES ?= 30
+RUNS ?= 5000
 export PIP_DEFAULT_TIMEOUT PIP_RETRIES
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-TESTS := $(wildcard tests/unit tests/integration tests/ui tests/browser)
+# What takes long comes first, so that two workers come to their ends together.
+TESTS := $(wildcard tests/browser tests/integration tests/ui tests/unit)
 
-.PHONY: run test lint format i18n bench pictures clean
+.PHONY: run room test lint format i18n bench long pictures clean
 
 run: .venv/run.stamp
 	$(BIN)/python -m streamlit run app.py $(ARGS)
 
-# One pytest run; two workers, each with a server of its own, and a file's tests always in one of them.
+room: .venv/run.stamp
+	$(BIN)/python -m simulator room $(ARGS)
+
+# One pytest run; two workers, each with a server of its own. tests/conftest.py says which tests stay together.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS) $(ARGS)
 
 lint: .venv/dev.stamp
 	$(BIN)/python -m ruff check .
@@ -39,6 +47,11 @@ i18n: .venv/run.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
+
+long: .venv/dev.stamp
+	$(BIN)/python -m benchmarks soak --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks verdicts --runs $(RUNS)
+	$(BIN)/python -m benchmarks verdicts --mutations
 
 pictures: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.pictures $(ARGS)

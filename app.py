@@ -6,7 +6,7 @@ there is an application: `app = st.App(...)` has to stand here as it does.
 
 import streamlit as st
 
-from simulator.ui import server, shell
+from simulator.ui.app import server, shell
 
 if __name__ == "__main__":
     shell.show()

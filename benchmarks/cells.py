@@ -8,10 +8,11 @@ from datetime import datetime
 
 from benchmarks.measure import report, server
 from simulator.engines.base import Block, Engine
-from simulator.engines.room import PostgresRoom
+from simulator.engines.postgres.room import PostgresRoom
 from simulator.model import Isolation, Scenario, Variant
-from simulator.run import RunResult, run_scenario
 from simulator.scenarios.loader import find, load
+from simulator.verdict.judge import Finding
+from simulator.verdict.run import RunResult, run_scenario
 
 DEADLOCK = """
 key = "deadlock"
@@ -66,7 +67,7 @@ def _deadlock() -> tuple[Scenario, Variant]:
 def _cell(engine: Engine, scenario: Scenario, variant: Variant) -> float:
     started = time.perf_counter()
     result: RunResult = run_scenario(engine, scenario, variant, Isolation.READ_COMMITTED)
-    assert result.verdict.no_verdict is None, result.verdict.no_verdict
+    assert result.finding is not Finding.UNCONFIRMED, result.replayed.reason
     return (time.perf_counter() - started) * 1000
 
 

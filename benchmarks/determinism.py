@@ -11,7 +11,7 @@ from collections import Counter
 
 from benchmarks.measure import server
 from simulator.engines.base import Engine
-from simulator.explore import Fingerprint, explore, fingerprint
+from simulator.experiments.orders import Fingerprint, explore, fingerprint
 from simulator.model import Isolation
 from simulator.scenarios.loader import load
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from benchmarks.cells import DEADLOCK, _epoch
 from benchmarks.measure import report, server
-from simulator.activity import look
 from simulator.engines.base import Engine
+from simulator.engines.postgres.activity import look
 from simulator.live import LiveRun, LiveRuns, LiveState
 from simulator.model import Isolation
 from simulator.scenarios.loader import load

@@ -9,17 +9,17 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.measure import report, server
 from benchmarks.pages import FLAGS, app, chromium
-from simulator.labs.lifecycle.catalogue import mix
-from simulator.labs.lifecycle.load import Load, run_load
-from simulator.labs.lifecycle.settings import Settings
+from simulator.labs.sessions.catalogue import mix
+from simulator.labs.sessions.load import Load, run_load
+from simulator.labs.sessions.settings import Settings
 
 FIFTY = Load(mix("working_day"), requests=50, llm_s=0.2, settings=Settings(pool_size=5, max_overflow=0))
 
 #: Click and wait, frame by frame, until the chart has been drawn once more.
 CLICK = """
 () => new Promise((resolve, reject) => {
-  const drawn = () => Number(document.querySelector(".st-key-lanes_chart .txc")?.dataset.drawn ?? 0)
-  const button = [...document.querySelectorAll("[class*=st-key-lifecycle_run] button")][0]
+  const drawn = () => Number(document.querySelector(".st-key-sessions_lanes_chart .txc")?.dataset.drawn ?? 0)
+  const button = [...document.querySelectorAll("[class*=st-key-sessions_run] button")][0]
   const before = drawn()
   const began = performance.now()
   button.click()
@@ -31,7 +31,7 @@ CLICK = """
   look()
 })
 """
-BARS = "() => document.querySelectorAll('.st-key-lanes_chart .barlayer .point path').length"
+BARS = "() => document.querySelectorAll('.st-key-sessions_lanes_chart .barlayer .point path').length"
 
 
 def main(repeats: int = 15) -> bool:

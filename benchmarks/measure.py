@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from simulator.engines.base import Engine
-from simulator.engines.embedded import EmbeddedServer, default_data_dir
+from simulator.engines.postgres.embedded.server import EmbeddedServer, default_data_dir
 from simulator.engines.start import open_engine
 
 
@@ -24,15 +24,28 @@ def server() -> Iterator[Engine]:
 @contextmanager
 def embedded() -> Iterator[tuple[Engine, str]]:
     """The same, with a superuser's conninfo for programs that bring their own connections."""
-    with tempfile.TemporaryDirectory(prefix="tx") as folder:
-        environ = {"TXSCOPE_DATA": folder}
-        engine = open_engine(environ)
-        share = EmbeddedServer.start(default_data_dir(environ))
-        try:
-            yield engine, share.admin_conninfo()
-        finally:
-            engine.close()
-            share.stop()
+    with embedded_share() as (engine, share):
+        yield engine, share.admin_conninfo()
+
+
+@contextmanager
+def embedded_share() -> Iterator[tuple[Engine, EmbeddedServer]]:
+    """The same, with a share of the server for a look at it from outside."""
+    with tempfile.TemporaryDirectory(prefix="tx") as folder, embedded_in(folder) as found:
+        yield found
+
+
+@contextmanager
+def embedded_in(folder: str) -> Iterator[tuple[Engine, EmbeddedServer]]:
+    """The same, with its data in this folder, where an application's may be too."""
+    environ = {"TXSCOPE_DATA": folder}
+    engine = open_engine(environ)
+    share = EmbeddedServer.start(default_data_dir(environ))
+    try:
+        yield engine, share
+    finally:
+        engine.close()
+        share.stop()
 
 
 def machine() -> str:

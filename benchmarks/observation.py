@@ -6,10 +6,10 @@ import time
 
 from benchmarks.measure import report, server
 from simulator.engines.base import Engine
-from simulator.engines.room import PostgresRoom
+from simulator.engines.postgres.room import PostgresRoom
 from simulator.model import Isolation, Scenario
-from simulator.run import run_scenario
 from simulator.scenarios.loader import catalogue
+from simulator.verdict.run import run_scenario
 
 #: scenario -> why it is here
 CASES = {

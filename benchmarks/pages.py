@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.application import application
 from benchmarks.measure import report
 
-ROOT = Path(__file__).parent.parent
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -75,20 +69,8 @@ def chromium() -> str:
 @contextmanager
 def app(data: str, *options: str) -> Iterator[str]:
     """The application on a free port with its data in this folder; its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", *options]
-    environment = {**os.environ, "TXSCOPE_DATA": data}
-    environment.pop("DATABASE_URL", None)
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_healthy(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with application(data, *options) as running:
+        yield running.url
 
 
 def _start(page: Page, data: str) -> float:
@@ -104,14 +86,3 @@ def _open(page: Page, url: str) -> None:
     page.goto(url)
     page.locator(".txs-chart .main-svg").first.wait_for(timeout=60_000)
     page.get_by_text("from here on").first.wait_for(timeout=60_000)
-
-
-def _wait_healthy(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.02)
-    raise SystemExit(f"{url} did not answer within a minute")

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.pages import FLAGS, ROOT, app, chromium
+from benchmarks.application import ROOT
+from benchmarks.pages import FLAGS, app, chromium
 
 
 class Picture(NamedTuple):

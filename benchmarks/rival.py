@@ -11,8 +11,8 @@ import time
 
 from benchmarks.measure import embedded, report
 from simulator.model import Isolation
-from simulator.run import run_scenario
 from simulator.scenarios.loader import find
+from simulator.verdict.run import run_scenario
 
 #: isolab's scenario and variant -> ours. Titles differ, statements and schedules correspond.
 PAIRS = {

@@ -62,7 +62,7 @@ sessions.T3 = [
 WATCH = """
 () => {
   const chart = document.querySelector(".txs-chart"), svg = chart.querySelector(".main-svg")
-  const panel = () => document.querySelector("[class*=st-key-run_state]")
+  const panel = () => document.querySelector("[class*=_run_state]")
   const bars = () => chart.querySelectorAll(".barlayer .point").length
   const whole = bars()
   const seen = { frames: 0, blank: 0, remounts: 0, emptyPanels: 0, changed: 0, key: 0, score: 0 }
@@ -167,7 +167,7 @@ def _tab(page: Page, title: str, rounds: int) -> bool:
 
 
 def _panel(page: Page) -> Locator:
-    return page.locator("[class*=st-key-run_state]")
+    return page.locator("[class*=_run_state]")
 
 
 def _zoom(page: Page) -> None:

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from simulator.i18n import gettext as _
-from simulator.ui import address
-from simulator.ui.banner import problems
-from simulator.ui.requests import cell, matrix, picker, teardown
+from simulator.ui.app import address
+from simulator.ui.app.banner import problems
+from simulator.ui.components import versions
+from simulator.ui.fastapi import cell, matrix, picker, teardown
 
 pick = picker.pick()
+matrix.story()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     picker.switch(pick)
     if st.button(_("Run again"), icon="🔁"):
@@ -17,4 +19,5 @@ with problems():
     matrix.show(pick, cells)
     cell.show(cells[pick.dependency, pick.ending])
     teardown.show()
-address.follow(picker.parameters(pick))
+    versions.show()
+address.follow(picker.LINK.write(pick))

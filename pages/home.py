@@ -1,10 +1,9 @@
-"""Home: what this is, a collision that has just run, where to go, and the state of the database."""
+"""Home: what this is, a failure that has just run and its fix in place, where to go, and the state of the database."""
 
-from simulator.ui import address, welcome
-from simulator.ui.banner import problems
+from simulator.ui.app.banner import problems
+from simulator.ui.home import collision, welcome
 
 welcome.title()
 with problems("collision"):
-    welcome.collision()
+    collision.show()
 welcome.ways_on()
-address.follow({})

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from simulator.ui import address
-from simulator.ui.banner import problems
+from simulator.ui.app import address
+from simulator.ui.app.banner import problems
+from simulator.ui.components import versions
 from simulator.ui.mistakes import headline, picker, predict, runs, sides, tabs, top
 
 mistake = picker.pick()
@@ -18,7 +19,9 @@ with problems():
     else:
         sides.code(mistake.mistake, "mistake", reveal=False)
 below = st.container()
-address.follow(picker.parameters(mistake))
+address.follow(picker.LINK.write(mistake.key))
 top.of(mistake.key)
 with below:
     tabs.show(mistake)
+    with problems("versions"):
+        versions.show()

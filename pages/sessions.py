@@ -1,10 +1,12 @@
 """Sessions: many concurrent requests on one pool, from the request to the connection's return."""
 
 from simulator.traces.critical import totals
-from simulator.ui import address
-from simulator.ui.banner import problems
-from simulator.ui.lifecycle import controls, details, headline, lanes, link, predict, runs
+from simulator.ui.app import address
+from simulator.ui.app.banner import problems
+from simulator.ui.components import versions
+from simulator.ui.sessions import controls, details, headline, holds, lanes, link, own, predict, runs
 
+own.take()
 load, clicked = controls.load()
 with problems():
     shown = runs.of(load, again=clicked)
@@ -12,10 +14,12 @@ with problems():
     guess = predict.ask(shown.result)
     if guess.may_show:
         headline.show(shown)
+        holds.headline(shown)
         lanes.show(shown.trace)
         details.show(shown, load)
         predict.tell(guess, totals(shown.trace))
+        versions.show()
     else:
         predict.invite()
         details.before(shown, load)
-address.follow(link.parameters(load))
+address.follow(link.LINK.write(load))

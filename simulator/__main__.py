@@ -1,4 +1,4 @@
-"""The command line: `python -m simulator list | run | matrix | fastapi | mistakes`, the pages' runs in a terminal."""
+"""The command line: `python -m simulator run | matrix | room | ...`, the pages' runs in a terminal, and their start."""
 
 from __future__ import annotations
 
@@ -9,22 +9,31 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from simulator.anomalies.checker import check
+from simulator.anomalies.explain import explain_verdict
+from simulator.anomalies.operations.check import check_file
 from simulator.engines.base import Engine
 from simulator.engines.start import open_engine
 from simulator.errors import ScenarioError, TxscopeError
+from simulator.experiments.matrix import fix_table, hermitage_table
+from simulator.experiments.spec_files import difference, run_spec, superusers_place, visitors_place
 from simulator.export.json import matrix_json, run_json
-from simulator.export.text import matrix_text, run_text
+from simulator.export.spec import run_spec_text
+from simulator.export.text import matrix_text, report_text, run_text
+from simulator.history.schedule import saved_history
+from simulator.i18n.text import Text
 from simulator.labs.mistakes import catalogue as mistakes
 from simulator.labs.mistakes.tally import table_lines, tally
-from simulator.matrix import fix_table, hermitage_table
 from simulator.model import Isolation, Outcome, Scenario, Variant
-from simulator.run import run_scenario
 from simulator.scenarios.loader import catalogue, find, load_file
 from simulator.scenarios.order import parse_order, reorder
+from simulator.scenarios.spec_reader import SPEC, load_spec_file
+from simulator.scenarios.spec_variants import to_scenario
+from simulator.verdict.run import RunResult, run_scenario
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 as expected, 1 where a table or a run differs from what was expected, 2 for a clear refusal."""
+    """Exit code: 0 as expected, 1 where a table or a run differs from that or a history has anomalies, 2: refused."""
     options = _parser().parse_args(arguments)
     try:
         code = int(options.command(options))
@@ -46,12 +55,23 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="scenarios and their variants").set_defaults(command=_list)
 
     run = commands.add_parser("run", help="run one scenario and say what it came to")
-    run.add_argument("scenario", help="a scenario's key, or the path of a .toml file")
-    run.add_argument("--variant", help="a variant's key (default: the first)")
-    run.add_argument("--level", type=_level, default=Isolation.READ_COMMITTED, help="isolation level: RU, RC, RR, SER")
-    run.add_argument("--order", help="steps in another order: 'T1.read T2.read ...'")
+    _add_choice(run)
     run.add_argument("--json", action="store_true", help="the whole result as JSON")
+    spec = run.add_argument_group(
+        "isolationtester's files (.spec)", "all permutations, printed as isolationtester does"
+    )
+    spec.add_argument("--expected", action="append", type=Path, metavar="FILE", help="compare with it; may be repeated")
+    spec.add_argument("--superuser", action="store_true", help="as a superuser, on a server made for this run alone")
     run.set_defaults(command=_run)
+
+    export = commands.add_parser("export", help="run one scenario and print it as a file of another program")
+    _add_choice(export)
+    export.add_argument("--as", dest="kind", choices=("spec",), default="spec", help="isolationtester's (the default)")
+    export.set_defaults(command=_export)
+
+    check = commands.add_parser("check", help="say what anomalies a history has: one of Txscope's, or of Jepsen's form")
+    check.add_argument("file", type=Path, help="a history that Txscope saved, or operations as JSON or EDN, one a line")
+    check.set_defaults(command=_check)
 
     session = commands.add_parser("mistakes", help="each Session mistake and its fix, and what came of them")
     session.add_argument("keys", nargs="*", metavar="KEY", help="mistakes by key (default: all)")
@@ -62,9 +82,24 @@ def _parser() -> argparse.ArgumentParser:
     matrix.add_argument("--json", action="store_true", help="both tables as JSON")
     matrix.set_defaults(command=_matrix)
 
-    fastapi = commands.add_parser("fastapi", help="six ways to write get_db, five ends of an endpoint, as run just now")
+    fastapi = commands.add_parser("fastapi", help="seven ways to get a Session, five ends of an endpoint")
     fastapi.set_defaults(command=_fastapi)
+
+    room = commands.add_parser("room", help="open the pages to everybody on the local network")
+    room.add_argument("--passphrase", nargs="?", const="*", metavar="TEXT", help="ask for it; without TEXT six digits")
+    room.add_argument("--port", type=int, default=8501, help="where to listen (default: 8501)")
+    room.add_argument("--reset", action="store_true", help="between two groups: end everything in the running room")
+    room.set_defaults(command=_room)
     return parser
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", help="a scenario's key, or the path of a .toml or .spec file")
+    parser.add_argument("--variant", help="a variant's key (default: the first); p1, p2 ... in a .spec file")
+    parser.add_argument(
+        "--level", type=_level, default=Isolation.READ_COMMITTED, help="isolation level: RU, RC, RR, SER"
+    )
+    parser.add_argument("--order", help="steps in another order: 'T1.read T2.read ...'")
 
 
 def _level(text: str) -> Isolation:
@@ -83,17 +118,85 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    scenario = load_file(options.scenario) if Path(options.scenario).suffix == ".toml" else find(options.scenario)
+    if Path(options.scenario).suffix == SPEC and options.variant is None:
+        return _run_spec(options)
+    result = _result(options)
+    print(json.dumps(run_json(result), ensure_ascii=False, indent=1) if options.json else run_text(result))
+    expected = None if options.order else result.variant.expectations.get(options.level)
+    return 1 if result.outcome is Outcome.ERROR or (expected and result.outcome != expected) else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    print(run_spec_text(_result(options)), end="")
+    return 0
+
+
+def _result(options: argparse.Namespace) -> RunResult:
+    scenario = _scenario(options.scenario)
     variant = _variant(scenario, options.variant)
     order = reorder(variant, parse_order(options.order)) if options.order else None
     engine = open_engine()
     try:
-        result = run_scenario(engine, scenario, variant, options.level, schedule=order)
+        # isolationtester's sessions run nothing again.
+        retry = Path(options.scenario).suffix != SPEC
+        return run_scenario(engine, scenario, variant, options.level, schedule=order, retry=retry)
     finally:
         engine.close()
-    print(json.dumps(run_json(result), ensure_ascii=False, indent=1) if options.json else run_text(result))
-    expected = variant.expectations.get(options.level)
-    return 1 if result.outcome is Outcome.ERROR or (expected and not order and result.outcome != expected) else 0
+
+
+def _scenario(named: str) -> Scenario:
+    suffix = Path(named).suffix
+    if suffix == SPEC:
+        return to_scenario(load_spec_file(named))
+    return load_file(named) if suffix == ".toml" else find(named)
+
+
+def _run_spec(options: argparse.Namespace) -> int:
+    spec = load_spec_file(options.scenario)
+    expected = {str(path): _read(path) for path in options.expected or ()}
+    write = (lambda piece: None) if expected else _print_now
+    if options.superuser:
+        with superusers_place() as place:
+            run = run_spec(place, spec, write)
+    else:
+        engine = open_engine()
+        try:
+            with visitors_place(engine, spec) as place:
+                run = run_spec(place, spec, write)
+        finally:
+            engine.close()
+    if not expected:
+        return 0 if run.complete else 1
+    found = difference(run.transcript, expected, spec.name)
+    print(found, end="")
+    return 1 if found else 0
+
+
+def _print_now(piece: str) -> None:
+    print(piece, end="", flush=True)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise ScenarioError(
+            Text.of("{name} cannot be opened: {error}.", name=path.name, error=error.strerror)
+        ) from None
+
+
+def _check(options: argparse.Namespace) -> int:
+    saved = saved_history(options.file)
+    if saved is None:
+        report = check_file(options.file)
+        print(report_text(report))
+        return 1 if report.anomalies else 0
+    verdict = check(saved)
+    print("\n".join(map(str, explain_verdict(verdict))))
+    print(Text.of("By the dependency graph alone: what is saved cannot be run again to confirm it."))
+    if verdict.no_verdict is not None:
+        return 2
+    return 1 if verdict.anomalies else 0
 
 
 def _variant(scenario: Scenario, key: str | None) -> Variant:
@@ -122,9 +225,9 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _fastapi(options: argparse.Namespace) -> int:
     # Web framework, server and client take a while to import: not for the other commands.
-    from simulator.labs.requests.matrix import run_matrix
-    from simulator.labs.requests.teardown import run_teardown
-    from simulator.labs.requests.text import matrix_text, teardown_text
+    from simulator.labs.fastapi.matrix import run_matrix
+    from simulator.labs.fastapi.teardown import run_teardown
+    from simulator.labs.fastapi.text import matrix_text, teardown_text
 
     engine = open_engine()
     try:
@@ -133,6 +236,17 @@ def _fastapi(options: argparse.Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _room(options: argparse.Namespace) -> int:
+    if options.reset:
+        from simulator.ui.app.web.presenter import reset_command
+
+        return reset_command(options.port)
+    # The pages and their server take seconds to import: not for the other commands.
+    from simulator.ui.app.room import open_command
+
+    return open_command(options.passphrase, options.port)
 
 
 def _mistakes(options: argparse.Namespace) -> int:

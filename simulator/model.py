@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 #: A value as it crosses every layer: read from a row, saved by a step, written to JSON.
 Scalar = int | float | str | bool | None
+#: Values in the order of their columns.
+Row = tuple[Scalar, ...]
 
 
 class Isolation(StrEnum):
@@ -52,30 +54,41 @@ _SHORT: Mapping[Isolation, str] = MappingProxyType(
 
 
 class Outcome(StrEnum):
-    """What a run came to, worst first where several apply: error, anomaly, aborted, retried, safe."""
+    """What a run came to; where several apply, what is wrong comes first, then what happened."""
 
-    #: every transaction ended as the application meant, and a serial order explains what was seen
+    #: every transaction ended as the application meant, and a serial order that was really run gives the same
     SAFE = "safe"
-    #: a transaction was aborted and not run again; the application must deal with it
-    ABORTED = "aborted"
     #: an aborted transaction was run again, as an application should, and then succeeded
     RETRIED = "retried"
-    #: the checker found an anomaly, or the invariant does not hold on the committed state
+    #: a transaction was aborted and not run again; the application must deal with it
+    ABORTED = "aborted"
+    #: a deadlock's victim was not run again
+    DEADLOCK = "deadlock"
+    #: a session waits, and nothing is left that could end its wait
+    WAITS_FOR_EVER = "waits for ever"
+    #: no serial order gives the same, since a statement would rather do without than wait
+    BY_DESIGN = "by design"
+    #: no serial order gives the same
     ANOMALY = "anomaly"
+    #: the business rule is broken, and it breaks when the transactions run one after another too
+    RULE_BROKEN = "rule broken"
     #: a statement failed in a way that the scenario does not foresee
     ERROR = "error"
-    #: not enough could be observed to say; the result carries the reason
-    NO_VERDICT = "no verdict"
+    #: the schedule wants a step of a session that still waits
+    IMPOSSIBLE = "impossible order"
+    #: everything committed, and whether a serial order gives the same is not known; the result carries the reason
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of one session. `COMMIT` and `ROLLBACK` are steps too; `BEGIN` is implied by the first."""
+    """What one session sends at once. `COMMIT` and `ROLLBACK` are steps too; see `SessionScript` for `BEGIN`."""
 
     #: name within the session; a schedule calls it `session.name`
     name: str
     session: str
-    #: one or more statements; `:name` stands for a value saved by an earlier step of this session
+    #: one or more statements; `:name` stands for a value saved by an earlier step, of this session or, where it saves
+    #: none of that name, of another one
     sql: str
     #: bind the first column of the first row (NULL without one; for a command that returns no rows: how many it
     #: affected) to this name
@@ -92,21 +105,33 @@ class Step:
 
     @property
     def ends(self) -> str | None:
-        """`COMMIT` or `ROLLBACK` where the step ends its transaction."""
+        """`COMMIT` or `ROLLBACK` where the step is only that word."""
         word = self.sql.strip().rstrip(";").strip().upper()
         return word if word in ("COMMIT", "ROLLBACK") else None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionScript:
-    """The steps of one session, in their fixed order."""
+    """The steps of one session, in their fixed order.
+
+    Its first step begins a transaction, and so does the first one after each COMMIT or ROLLBACK, as SQLAlchemy's
+    Session does by itself. With `autocommit` it is a session as psql has it: each statement is a transaction of its
+    own, unless the steps themselves say BEGIN.
+    """
 
     name: str
     steps: tuple[Step, ...]
     #: a level of its own; None means the level that the run is started with
     isolation: Isolation | None = None
-    #: its one step runs without BEGIN and is a transaction by itself: VACUUM refuses anything else
+    #: of each of its transactions, unless its own BEGIN says otherwise
+    read_only: bool = False
+    #: a SERIALIZABLE READ ONLY transaction waits until it can neither cause nor suffer a serialization failure
+    deferrable: bool = False
     autocommit: bool = False
+    #: sent before the run begins and after its last step; no part of any transaction of the steps, but for a BEGIN
+    #: that the setup leaves open and a COMMIT that the teardown holds
+    setup: str = ""
+    teardown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +215,10 @@ class Scenario:
     invariant: Invariant | None = None
     #: the phenomenon that this case is the literature's test of (`G1c`, `P4` ...)
     phenomenon: str | None = None
+    #: the step whose answer the case is about, where that is neither a rule nor what is stored
+    telling: str | None = None
+    #: what that step can answer, whichever variant and level: what may be guessed before a run
+    answers: tuple[str, ...] = ()
     #: at which levels the phenomenon is expected to occur on PostgreSQL
     occurs_at: tuple[Isolation, ...] = ()
     #: where the case comes from

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice, pairwise, product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from operator import itemgetter
 
-import networkx as nx
-
-from simulator.anomalies.anomalies import PHENOMENA, Cycle, classify
+from simulator.anomalies.cycles import Circle, CycleClass, Graph, Kinds, all_circles
 from simulator.anomalies.dependencies import dependencies, dirty_reads
-from simulator.anomalies.observations import observe
-from simulator.anomalies.states import NoVerdictError
+from simulator.anomalies.parallel import Parallels
+from simulator.anomalies.paths import Successors, topological_order
+from simulator.anomalies.phenomena import PHENOMENA, Cycle, classify
+from simulator.anomalies.recover.missing import NoVerdictError
+from simulator.anomalies.recover.observations import observe
+from simulator.anomalies.recover.session_order import in_session_order
 from simulator.anomalies.types import Anomaly, Dependency, DependencyKind, Verdict
 from simulator.anomalies.versions import Observations
-from simulator.history import History
+from simulator.history.schedule import History
 
-#: Longer cycles, and more of them, are beyond what a person would look at.
-MAX_LENGTH = 6
-MAX_CYCLES = 200
-#: Ways to choose the edges of one cycle, and of all of them, that are compared.
-MAX_CHOICES = 512
-MAX_WAYS = 4096
+#: Pairs of transactions that depend on each other, in one tangle: with more, only its worst cycle is told.
+MOST_EXPLAINED = 1_000
 
 _SEVERITY = {phenomenon.name: place for place, phenomenon in enumerate(PHENOMENA)}
 
@@ -30,28 +27,40 @@ _SEVERITY = {phenomenon.name: place for place, phenomenon in enumerate(PHENOMENA
 def check(history: History) -> Verdict:
     """The verdict on what was observed; `no_verdict` says why where there is none."""
     try:
-        return judge(observe(history))
+        return in_session_order(judge(observe(history)), history)
     except NoVerdictError as reason:
-        return Verdict(no_verdict=str(reason))
+        return Verdict(no_verdict=reason.text)
 
 
 def judge(observations: Observations) -> Verdict:
     """The verdict on observations that are complete."""
     found = dependencies(observations)
-    between: dict[tuple[str, str], list[Dependency]] = {}
-    for edge in found:
-        between.setdefault((edge.source, edge.target), []).append(edge)
-    graph = nx.DiGraph(list(between))
-    graph.add_nodes_from(observations.committed)
+    successors = _successors(found, observations.committed)
     dirty = tuple(_dirty_reads(observations))
-    place = {name: place for place, name in enumerate(observations.committed)}
-    try:
-        order = tuple(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
-    except nx.NetworkXUnfeasible:
-        named = _named(islice(_cycles(graph, between, observations), MAX_WAYS), observations)
+    circles = tuple(all_circles(Graph(successors), MOST_EXPLAINED))
+    if circles:
+        named = _named(_ranked(circles, found, observations), observations)
         worst_first = sorted((*dirty, *named), key=lambda anomaly: _SEVERITY[anomaly.name])
         return Verdict(found, tuple(worst_first))
-    return Verdict(found, dirty, None if dirty else order)
+    return Verdict(found, dirty, None if dirty else _serial_order(successors, observations.committed))
+
+
+def _successors(found: Iterable[Dependency], committed: Sequence[str]) -> Successors:
+    """The graph, with transactions as numbers in the order of their commits."""
+    number = {name: number for number, name in enumerate(committed)}
+    successors: dict[int, dict[int, int]] = {}
+    for edge in found:
+        targets = successors.setdefault(number[edge.source], {})
+        targets[number[edge.target]] = targets.get(number[edge.target], 0) | _kind(edge)
+    return successors
+
+
+def _kind(edge: Dependency) -> int:
+    return Kinds.PREDICATE_RW if edge.predicate and edge.kind is DependencyKind.RW else Kinds[edge.kind.name]
+
+
+def _serial_order(successors: Successors, committed: Sequence[str]) -> tuple[str, ...]:
+    return tuple(committed[node] for node in topological_order(successors, range(len(committed))))
 
 
 def _dirty_reads(observations: Observations) -> Iterator[Anomaly]:
@@ -62,28 +71,41 @@ def _dirty_reads(observations: Observations) -> Iterator[Anomaly]:
             yield Anomaly(name, (edge,), edge.evidence.target_step)
 
 
-def _cycles(
-    graph: nx.DiGraph, between: Mapping[tuple[str, str], list[Dependency]], observations: Observations
-) -> Iterator[Cycle]:
-    """Every way around every elementary cycle, the shortest first."""
+def _ranked(
+    circles: Iterable[Circle], found: Iterable[Dependency], observations: Observations
+) -> list[tuple[tuple[int, ...], str, Cycle]]:
+    """Every way in which the cycles are told: its rank, its name, and the cycle; the worst first."""
+    between: dict[tuple[str, str], list[Dependency]] = {}
+    saw = set()
+    for edge in found:
+        between.setdefault((edge.source, edge.target), []).append(edge)
+        if edge.kind is DependencyKind.WR:
+            saw.add((edge.source, edge.target, edge.evidence.item, edge.evidence.target_step))
     writers = observations.writers
-    saw = {
-        (edge.source, edge.target, edge.evidence.item, edge.evidence.target_step)
-        for edges in between.values()
-        for edge in edges
-        if edge.kind is DependencyKind.WR
-    }
-    for nodes in sorted(islice(nx.simple_cycles(graph, length_bound=MAX_LENGTH), MAX_CYCLES), key=len):
-        parallel = [between[pair] for pair in pairwise((*nodes, nodes[0]))]
-        for edges in islice(product(*parallel), MAX_CHOICES):
-            yield Cycle(edges, writers, observations.places, saw)
+    ranked = []
+    for circle in circles:
+        parallels = Parallels(_hops(circle, between, observations.committed), observations.places, saw)
+        for edges in parallels.tellings():
+            cycle = Cycle(edges, writers, observations.places, saw)
+            ranked.append(_rank(circle.cycle_class, cycle, observations))
+    return sorted(ranked, key=itemgetter(0))
 
 
-def _named(cycles: Iterable[Cycle], observations: Observations) -> Iterator[Anomaly]:
+def _hops(
+    circle: Circle, between: Mapping[tuple[str, str], Sequence[Dependency]], committed: Sequence[str]
+) -> tuple[tuple[Dependency, ...], ...]:
+    names = [committed[node] for node in circle.nodes]
+    pairs = zip(names, (*names[1:], names[0]), circle.kinds, strict=True)
+    return tuple(
+        tuple(edge for edge in between[source, target] if _kind(edge) & kinds) for source, target, kinds in pairs
+    )
+
+
+def _named(ranked: Iterable[tuple[tuple[int, ...], str, Cycle]], observations: Observations) -> Iterator[Anomaly]:
     """Each rw edge is explained once, by the worst and shortest cycle that it is part of."""
     explained: set[Dependency] = set()
     reported: set[tuple[str, frozenset[str]]] = set()
-    for _, name, cycle in sorted((_rank(cycle, observations) for cycle in cycles), key=itemgetter(0)):
+    for _, name, cycle in ranked:
         group = (name, frozenset(edge.source for edge in cycle.edges))
         if cycle.rw and explained.issuperset(cycle.rw):
             continue
@@ -93,10 +115,10 @@ def _named(cycles: Iterable[Cycle], observations: Observations) -> Iterator[Anom
             yield Anomaly(name, _rotated(cycle, observations), _closing_step(cycle, observations))
 
 
-def _rank(cycle: Cycle, observations: Observations) -> tuple[tuple[int, ...], str, Cycle]:
+def _rank(cycle_class: CycleClass, cycle: Cycle, observations: Observations) -> tuple[tuple[int, ...], str, Cycle]:
     """Worst first, then shortest, then the one that closed earliest; with the cycle's name."""
     name = classify(cycle).name
-    return (min(len(cycle.rw), 2), len(cycle.edges), _SEVERITY[name], _closed_at(cycle, observations)), name, cycle
+    return (cycle_class, len(cycle.edges), _SEVERITY[name], _closed_at(cycle, observations)), name, cycle
 
 
 def _rotated(cycle: Cycle, observations: Observations) -> tuple[Dependency, ...]:

@@ -81,7 +81,7 @@ def _read_write(read: Read, following: Mapping[tuple[Item, str], Version]) -> It
 
 def _seen(read: PredicateRead, change: Change) -> Iterator[Dependency]:
     if change.after.writer != SETUP:
-        evidence = _predicate_evidence(read, change, change.after.last_step, read.step)
+        evidence = _predicate_evidence(read, change, change.after.last_step, read.step or None)
         yield Dependency(change.after.writer, read.transaction, DependencyKind.WR, evidence, predicate=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from simulator.i18n.text import Text
 from simulator.model import Scalar
 
 
@@ -84,4 +85,4 @@ class Verdict:
     anomalies: tuple[Anomaly, ...] = ()
     #: a serial order of the committed transactions that explains everything, where there is one
     serial_order: tuple[str, ...] | None = None
-    no_verdict: str | None = None
+    no_verdict: Text | None = None

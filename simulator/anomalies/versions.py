@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from simulator.history import Row
-from simulator.model import Scalar
+from simulator.model import Row, Scalar
 
 #: The setup, as the pseudo transaction that wrote every initial version. It is never part of a cycle.
 SETUP = "T0"
@@ -76,6 +75,7 @@ class PredicateRead:
     """A transaction asked which rows match. Changes of rows that it read one by one are left out."""
 
     transaction: str
+    #: "" where the server asked by itself, in a statement that is not known
     step: str
     #: in words: `doctors WHERE on_call`
     predicate: str

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 
 from simulator.engines.base import Engine, ServerInfo
-from simulator.engines.embedded import LAB_ROLE, EmbeddedServer, default_data_dir
-from simulator.engines.external import ExternalServer
-from simulator.engines.postgres import PostgresEngine
-from simulator.i18n import gettext as _
+from simulator.engines.postgres.engine import PostgresEngine
+from simulator.engines.postgres.external import ExternalServer
+from simulator.engines.postgres.external_tenants import ExternalTenants
+from simulator.i18n.text import Text
 
 #: Connections of applications at once on the embedded server, beside those of schedules: two of the largest runs.
 EMBEDDED_APPLICATIONS = 130
@@ -26,17 +26,15 @@ def open_engine(environ: Mapping[str, str] = os.environ) -> Engine:
 
 
 def _embedded(environ: Mapping[str, str]) -> Engine:
+    # Only here: where DATABASE_URL names a server, the package that brings one along need not be installed.
+    from simulator.engines.postgres.embedded.server import EmbeddedServer, default_data_dir
+    from simulator.engines.postgres.embedded.tenants import EmbeddedTenants
+
     server = EmbeddedServer.start(default_data_dir(environ))
-    place = _("embedded, in {folder}").format(folder=server.data_dir)
-    info = ServerInfo("PostgreSQL", server.version, embedded=True, place=place, role=LAB_ROLE)
+    place = Text.of("embedded, in {folder}", folder=server.data_dir)
+    info = ServerInfo("PostgreSQL", server.version, embedded=True, place=place, role="txscope_1")
     try:
-        return PostgresEngine(
-            server.lab_conninfo(),
-            info,
-            application_connections=EMBEDDED_APPLICATIONS,
-            on_close=server.stop,
-            inspector_conninfo=server.admin_conninfo(),
-        )
+        return PostgresEngine(EmbeddedTenants(server), info, application_connections=EMBEDDED_APPLICATIONS)
     except BaseException:
         server.stop()
         raise
@@ -44,9 +42,12 @@ def _embedded(environ: Mapping[str, str]) -> Engine:
 
 def _external(url: str) -> Engine:
     server = ExternalServer.open(url)
-    info = ServerInfo("PostgreSQL", server.version, embedded=False, place=server.address.place, role=server.role)
+    source = ExternalTenants(server)
+    info = ServerInfo(
+        "PostgreSQL", server.version, embedded=False, place=server.address.place, role=server.address.user
+    )
     try:
-        return PostgresEngine(server.lab_conninfo(), info, on_close=server.close)
+        return PostgresEngine(source, info)
     except BaseException:
-        server.close()
+        source.close()
         raise

@@ -5,15 +5,20 @@ Written by the `graphviz` library, which escapes; drawn in the browser by `st.gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import graphviz
 
 from simulator.anomalies.types import Dependency, DependencyKind, Verdict
-from simulator.figures.labels import cell, cut
+from simulator.figures.labels import cut
 from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, session_colors, text_on
+from simulator.history.event import session_of
 from simulator.i18n import gettext as _
+from simulator.i18n import language
+from simulator.sql.values import cell
 
 
 class Edge(NamedTuple):
@@ -57,8 +62,28 @@ def cycle_info(verdict: Verdict, sessions: Sequence[str]) -> CycleInfo:
     )
 
 
+def known_then(verdict: Verdict, done: Collection[tuple[str, str]]) -> Verdict:
+    """What of it could be known when these statements, (transaction, step), had been answered and no others."""
+
+    def known(edge: Dependency) -> bool:
+        ends = ((edge.source, edge.evidence.source_step), (edge.target, edge.evidence.target_step))
+        return all(step is None or (transaction, step) in done for transaction, step in ends)
+
+    return replace(
+        verdict,
+        dependencies=tuple(filter(known, verdict.dependencies)),
+        anomalies=tuple(anomaly for anomaly in verdict.anomalies if all(map(known, anomaly.cycle))),
+    )
+
+
 def cycle_dot(info: CycleInfo, dark: bool = False) -> str:
     """DOT text; the background is transparent, `dark` chooses text and line colours."""
+    return _dot(info, dark, language())
+
+
+@lru_cache(maxsize=256)
+def _dot(info: CycleInfo, dark: bool, _language: str) -> str:
+    """Kept, because people in one room run the same few."""
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     colors = session_colors(info.sessions)
     label_size = "16" if len(info.transactions) < 3 else "22"
@@ -72,7 +97,7 @@ def cycle_dot(info: CycleInfo, dark: bool = False) -> str:
         edge_attr={"fontname": "sans-serif", "fontsize": label_size, "arrowsize": "0.9"},
     )  # fmt: skip
     for name in info.transactions:
-        color = colors.get(name.partition("#")[0], GREY)
+        color = colors.get(session_of(name), GREY)
         graph.node(name, fillcolor=color, fontcolor=text_on(color))
     for edge in info.edges:
         lines = (edge.kind.value, *_some(edge.evidence))
@@ -113,4 +138,4 @@ def _some(texts: Sequence[str], most: int = 2) -> Iterable[str]:
 
 def _in_order(names: set[str], sessions: Sequence[str]) -> tuple[str, ...]:
     lanes = {session: lane for lane, session in enumerate(sessions)}
-    return tuple(sorted(names, key=lambda name: (lanes.get(name.partition("#")[0], len(lanes)), name)))
+    return tuple(sorted(names, key=lambda name: (lanes.get(session_of(name), len(lanes)), name)))

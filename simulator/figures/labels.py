@@ -1,93 +1,48 @@
-"""Short texts for statements and results: what fits on a bar and is read from the last row."""
+"""Short texts for results: what fits on a bar and is read from the last row."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from simulator.history import Row, StatementFinished
+from simulator.history.schedule import StatementFinished
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
-from simulator.model import Scalar
+from simulator.model import Row
+from simulator.sql.values import cell
 
 ELLIPSIS = "…"
-
-_SELECT = r"""(?:WITH\b.*?\)\s*)?SELECT\s+(?P<what>.+?)\s+FROM\b.*?
-    (?P<more>FOR\s+(?:NO\s+KEY\s+)?UPDATE.*|FOR\s+(?:KEY\s+)?SHARE.*)?$"""
-_UPDATE = r"""UPDATE\s+(?:ONLY\s+)?\S+(?:\s+(?:AS\s+)?(?!SET\b)\w+)?\s+SET\s+(?P<what>.+?)
-    (?:\s+(?:WHERE|FROM|RETURNING)\b.*)?$"""
-_VALUES = r"""INSERT\s+INTO\s+(?P<what>[^\s(]+)\s*(?:\([^)]*\))?\s*VALUES\s*(?P<more>\(.*?\))
-    (?:\s+(?:ON|RETURNING)\b.*)?$"""
-#: Verb and statement: the first that matches gives `VERB what more`.
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (verb, re.compile(pattern, re.IGNORECASE | re.DOTALL | re.VERBOSE))
-    for verb, pattern in (
-        ("SELECT", _SELECT),
-        ("UPDATE", _UPDATE),
-        ("INSERT", _VALUES),
-        ("INSERT", r"INSERT\s+INTO\s+(?P<what>[^\s(]+)(?P<more>)"),
-        ("DELETE", r"DELETE\s+FROM\s+(?:ONLY\s+)?(?P<what>\S+)(?P<more>)"),
-    )
-)
-
-
-def bound(sql: str, parameters: Iterable[tuple[str, Scalar]]) -> str:
-    """The statement with its `:name`s replaced by their values, for reading only: never sent anywhere.
-
-    >>> bound("UPDATE a SET balance = :new + 1", [("new", 100)])
-    'UPDATE a SET balance = 100 + 1'
-    """
-    for name, value in parameters:
-        shown = literal(value).replace("\\", r"\\")
-        sql = re.sub(rf"(?<!:):{re.escape(name)}\b", shown, sql)
-    return sql
-
-
-def literal(value: Scalar) -> str:
-    """A value as SQL writes it.
-
-    >>> literal("O'Hara"), literal(None), literal(True), literal(3)
-    ("'O''Hara'", 'NULL', 'true', '3')
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
-
-
-def short_sql(sql: str) -> str:
-    """What the statement does, without its WHERE.
-
-    >>> short_sql("SELECT balance FROM accounts WHERE id = 1 FOR UPDATE")
-    'SELECT balance FOR UPDATE'
-    >>> short_sql("update accounts set balance = 120 where id = 1;")
-    'UPDATE balance = 120'
-    >>> short_sql("COMMIT")
-    'COMMIT'
-    """
-    statements = [text for text in (" ".join(part.split()) for part in sql.split(";")) if text]
-    if not statements:
-        return ""
-    rest = f" {ELLIPSIS}" if len(statements) > 1 else ""
-    for verb, pattern in _SHAPES:
-        if match := pattern.match(statements[0]):
-            parts = match.groupdict(default="")
-            return " ".join(filter(None, (verb, parts["what"], parts.get("more", "")))) + rest
-    return statements[0] + rest
+#: Columns of a result that are few.
+FEW = 16
+#: Digits of a number of rows.
+MAX_DIGITS = 18
 
 
 def short_result(finished: StatementFinished) -> str:
     """What came back, in a few characters; empty where the statement says it all (`COMMIT`, `UPDATE 1`)."""
     if finished.columns:
         return rows_text(finished.rows)
-    verb, _space, count = finished.tag.rpartition(" ")
-    affected = int(count) if count.isdigit() else None
-    if affected is None or affected == 1 or not verb:
+    affected = count(finished.tag)
+    if affected is None or affected == 1:
         return ""
     return ngettext("{n} row", "{n} rows", affected).format(n=affected)
+
+
+def brief_result(finished: StatementFinished) -> str:
+    """The same where there is little room: of much, how many rows it is."""
+    text, rows = short_result(finished), len(finished.rows)
+    return text if width(text) <= FEW else ngettext("{n} row", "{n} rows", rows).format(n=rows)
+
+
+def count(tag: str) -> int | None:
+    """Rows of a command tag; None where it says none, as `COMMIT`, or is no tag of a server's.
+
+    >>> count("INSERT 0 3"), count("COMMIT"), count("UPDATE ²")
+    (3, None, None)
+    """
+    verb, _space, number = tag.rpartition(" ")
+    return int(number) if verb and number.isdecimal() and len(number) <= MAX_DIGITS else None
 
 
 def rows_text(rows: Sequence[Row]) -> str:
@@ -100,14 +55,9 @@ def rows_text(rows: Sequence[Row]) -> str:
         return _("no rows")
     shown = [", ".join(cell(value) for value in row) for row in rows]
     joined = " | ".join(shown)
-    if len(rows) == 1 or width(joined) <= 16:
+    if len(rows) == 1 or width(joined) <= FEW:
         return joined
     return ngettext("{n} row", "{n} rows", len(rows)).format(n=len(rows))
-
-
-def cell(value: Scalar) -> str:
-    """A value as a result table shows it."""
-    return value if isinstance(value, str) else literal(value)
 
 
 def width(text: str) -> int:

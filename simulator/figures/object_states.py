@@ -1,4 +1,4 @@
-"""Object states over time: a lane an object, a bar a state, and what moved it there.
+"""Object states over time: a lane an object, a bar a state, what moved it there, and where it was collected.
 
 On the step axis moves of the same cause, one after the other, are one step: a flush that writes ten objects. States
 that last microseconds beside some that last for seconds can be read there; the time axis has their real lengths.
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from simulator.figures.labels import cut, markup, width
+from simulator.figures.layout import Plain, frame, legend_above
 from simulator.figures.palette import GREY, TEXT_ON_DARK, TEXT_ON_LIGHT, faded, text_on
-from simulator.figures.score_info import Axis, Range
+from simulator.figures.score.info import Axis, Range
+from simulator.history.words import ObjectState
 from simulator.i18n import gettext as _
 from simulator.traces.critical import duration
 from simulator.traces.objects import ObjectLife, object_lives
 from simulator.traces.spans import Trace
-
-Plain = dict[str, Any]
 
 #: Lanes beyond that are left out, and the page says how many.
 LIMIT = 40
@@ -33,12 +33,12 @@ _NOWHERE = Range(0, 0)
 #: States as SQLAlchemy names them. `expired` is persistent or detached, without values.
 COLORS: Mapping[str, str] = MappingProxyType(
     {
-        "transient": "#B8C0CC",
-        "pending": "#E69F00",
-        "persistent": "#0072B2",
+        ObjectState.TRANSIENT: "#B8C0CC",
+        ObjectState.PENDING: "#E69F00",
+        ObjectState.PERSISTENT: "#0072B2",
         EXPIRED: "#56B4E9",
-        "deleted": "#CC79A7",
-        "detached": GREY,
+        ObjectState.DELETED: "#CC79A7",
+        ObjectState.DETACHED: GREY,
     }
 )
 
@@ -59,6 +59,8 @@ class StateBar(NamedTuple):
     start_ms: float
     end_ms: float
     open: bool
+    #: what ended it: the next bar's cause, or `collected`; "" where nothing was seen to
+    ended_by: str
     #: the same on the step axis
     steps: Range
 
@@ -97,11 +99,21 @@ def _bars(lane: int, life: ObjectLife, trace: Trace, ends: Mapping[str, float | 
     seen = ends.get(life.request or "")
     latest = max(seen if seen is not None else trace.duration_ms, life.stays[-1].start_ms)
     for stay in life.stays:
-        state = EXPIRED if stay.expired and stay.state == "persistent" else stay.state
+        state = EXPIRED if stay.expired and stay.state == ObjectState.PERSISTENT else stay.state
         end = latest if stay.end_ms is None else stay.end_ms
-        told = (stay.state, stay.cause, stay.session)
         yield StateBar(
-            f"object:{stay.seq}", lane, life.name, state, *told, stay.start_ms, end, stay.end_ms is None, _NOWHERE
+            id=f"object:{stay.seq}",
+            lane=lane,
+            object=life.name,
+            state=state,
+            told=stay.state,
+            cause=stay.cause,
+            session=stay.session,
+            start_ms=stay.start_ms,
+            end_ms=end,
+            open=stay.end_ms is None,
+            ended_by=stay.ended_by,
+            steps=_NOWHERE,
         )
 
 
@@ -109,16 +121,22 @@ def _stepped(bars: Sequence[StateBar]) -> tuple[tuple[StateBar, ...], tuple[str,
     """The bars with their places on the step axis, and the steps' causes."""
     causes: list[str] = []
     moved: set[int] = set()
-    begins: dict[str, int] = {}
-    for bar in sorted(bars, key=lambda bar: bar.start_ms):
-        if not causes or causes[-1] != bar.cause or bar.lane in moved:
-            causes.append(bar.cause)
+    steps: dict[tuple[str, bool], int] = {}
+    last = {bar.lane: bar for bar in bars}
+    moves = [(bar.start_ms, bar.cause, bar, False) for bar in bars]
+    moves += [(bar.end_ms, bar.ended_by, bar, True) for bar in last.values() if not bar.open]
+    for _at, cause, bar, is_end in sorted(moves, key=lambda move: move[0]):
+        if not causes or causes[-1] != cause or bar.lane in moved:
+            causes.append(cause)
             moved = set()
         moved.add(bar.lane)
-        begins[bar.id] = len(causes) - 1
+        steps[bar.id, is_end] = len(causes) - 1
     following = {one.id: other for one, other in pairwise(bars) if one.lane == other.lane}
-    ends = {bar.id: begins[following[bar.id].id] if bar.id in following else len(causes) for bar in bars}
-    return tuple(bar._replace(steps=Range(begins[bar.id], ends[bar.id])) for bar in bars), tuple(causes)
+    ends = {
+        bar.id: steps[following[bar.id].id, False] if bar.id in following else steps.get((bar.id, True), len(causes))
+        for bar in bars
+    }
+    return tuple(bar._replace(steps=Range(steps[bar.id, False], ends[bar.id])) for bar in bars), tuple(causes)
 
 
 def plot_object_states(info: ObjectStatesInfo, dark: bool = False, axis: Axis = Axis.STEPS) -> go.Figure:
@@ -129,28 +147,16 @@ def plot_object_states(info: ObjectStatesInfo, dark: bool = False, axis: Axis = 
     """
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     layout = {
-        "template": {},
+        **frame(text),
         "barmode": "overlay",
         "bargap": 0,
         "height": LANE * max(len(info.lanes), 1) + TOP + BOTTOM,
         "margin": {"l": _margin(info.lanes), "r": RIGHT, "t": TOP, "b": BOTTOM},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"size": 16, "color": text},
-        "hoverlabel": {"align": "left"},
         "hovermode": "closest",
         "dragmode": "zoom",
         "uirevision": f"object_states {axis}",
         "uniformtext": {"mode": "hide", "minsize": 13},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1,
-            "yanchor": "bottom",
-            "font": {"size": 14},
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
+        "legend": legend_above(),
         "xaxis": _x_axis(info) if axis is Axis.TIME else _steps_axis(info),
         "yaxis": _y_axis(info.lanes),
     }
@@ -162,6 +168,24 @@ def _traces(info: ObjectStatesInfo, axis: Axis) -> Iterator[Plain]:
         bars = [bar for bar in info.bars if bar.state == state]
         if bars:
             yield _trace(bars, state, color, axis)
+    collected = [bar for bar in info.bars if bar.ended_by == "collected"]
+    if collected:
+        yield _ends(collected, axis)
+
+
+def _ends(bars: Sequence[StateBar], axis: Axis) -> Plain:
+    """Where nobody referred to the object any more."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _("collected: nobody refers to it any more"),
+        "x": [bar.steps.end if axis is Axis.STEPS else bar.end_ms for bar in bars],
+        "y": [bar.lane for bar in bars],
+        "marker": {"symbol": "circle-x-open", "size": 13, "color": GREY, "line": {"width": 2, "color": GREY}},
+        "hovertext": [markup(_("{object} was collected").format(object=bar.object)) for bar in bars],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "cliponaxis": False,
+    }
 
 
 def _trace(bars: Sequence[StateBar], state: str, color: str, axis: Axis) -> Plain:
@@ -193,7 +217,11 @@ def _hover(bar: StateBar) -> str:
     lines = [markup(told.format(object=bar.object, state=state, cause=bar.cause))]
     if bar.session:
         lines.append(markup(bar.session))
-    lines.append(_("nothing moved it again") if bar.open else duration(bar.end_ms - bar.start_ms))
+    if bar.open:
+        lines.append(_("nothing was seen to move it again"))
+    else:
+        over = _("{time}, ended by {cause}").format(time=duration(bar.end_ms - bar.start_ms), cause=bar.ended_by)
+        lines.append(markup(over))
     return "<br>".join(lines)
 
 
@@ -224,7 +252,7 @@ def _steps_axis(info: ObjectStatesInfo) -> Plain:
     return {
         "range": [0, max(len(info.causes), 1)],
         "tickvals": list(range(len(info.causes))),
-        "ticktext": [f" {cause}" for cause in info.causes],
+        "ticktext": [f" {markup(cause)}" for cause in info.causes],
         "ticklabelshift": 20,
         "tickfont": {"size": 15},
         "showgrid": True,

@@ -7,6 +7,7 @@ from green tells these apart, and red stays free for anomalies and aborts. No me
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,6 +30,11 @@ WAIT_PATTERN: Mapping[str, object] = MappingProxyType(
     {"shape": "/", "size": 11, "solidity": 0.42, "fillmode": "replace"}
 )
 
+#: Lanes have names beside them, and no lines.
+BARE_AXIS: Mapping[str, object] = MappingProxyType(
+    {"showgrid": False, "showline": False, "zeroline": False, "fixedrange": True, "ticks": ""}
+)
+
 
 class OutcomeStyle(NamedTuple):
     """How an outcome looks: fill colour, symbol, word (English; `outcome_word` translates)."""
@@ -38,15 +44,20 @@ class OutcomeStyle(NamedTuple):
     word: str
 
 
-#: Each at least 3:1 on a white and on a dark page, so that a symbol in it can be seen on both.
+#: Each at least 3:1 on a white and on a dark page, so that a symbol in it can be seen on both; none is a lane's colour.
 OUTCOMES: Mapping[Outcome, OutcomeStyle] = MappingProxyType(
     {
-        Outcome.SAFE: OutcomeStyle("#009E73", "✓", N_("safe")),
-        Outcome.RETRIED: OutcomeStyle("#2E8BC0", "↻", N_("safe after a retry")),
+        Outcome.SAFE: OutcomeStyle("#1B7F4B", "✓", N_("safe")),
+        Outcome.RETRIED: OutcomeStyle("#4C5FD5", "↻", N_("safe after a retry")),
         Outcome.ABORTED: OutcomeStyle("#B25B66", "✕", N_("aborted")),
+        Outcome.DEADLOCK: OutcomeStyle("#B25B66", "⟳", N_("deadlock")),
+        Outcome.WAITS_FOR_EVER: OutcomeStyle("#8A6D1D", "⧗", N_("waits for ever")),
+        Outcome.BY_DESIGN: OutcomeStyle("#7A6AA8", "≉", N_("not serial, by design")),
         Outcome.ANOMALY: OutcomeStyle(RED, "⚠", N_("anomaly")),
+        Outcome.RULE_BROKEN: OutcomeStyle(RED, "✗", N_("rule broken")),
         Outcome.ERROR: OutcomeStyle("#6B7280", "!", N_("error")),
-        Outcome.NO_VERDICT: OutcomeStyle(GREY, "?", N_("no verdict")),
+        Outcome.IMPOSSIBLE: OutcomeStyle(GREY, "⇅", N_("impossible order")),
+        Outcome.UNDECIDED: OutcomeStyle(GREY, "?", N_("undecided")),
     }
 )
 
@@ -65,6 +76,7 @@ def session_colors(sessions: Sequence[str]) -> dict[str, str]:
     return {name: SESSION_COLORS[lane % len(SESSION_COLORS)] for lane, name in enumerate(sessions)}
 
 
+@lru_cache(maxsize=64)
 def text_on(fill: str) -> str:
     """Black or white, whichever reads better on this `#RRGGBB` fill.
 
@@ -80,6 +92,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+@lru_cache(maxsize=64)
 def faded(color: str, alpha: float) -> str:
     """The colour with this opacity, as Plotly writes it.
 

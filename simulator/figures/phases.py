@@ -1,82 +1,96 @@
-"""Where the time went: a stacked bar a kind of request, of its median request: the medians of its parts."""
+"""Where the time went: of each kind of request and each way to end, its median request, and every other as a dot.
+
+The median request is one that was made: the one in the middle by duration (of an even number the quicker of the two).
+p50 and p95 are requests, too, by nearest rank: p50 is the median request.
+"""
 
 from __future__ import annotations
 
-from dataclasses import fields
-from statistics import median
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from simulator.figures.labels import cut, markup, width
-from simulator.figures.palette import GREY, TEXT_ON_DARK, TEXT_ON_LIGHT, WAIT_PATTERN, faded, text_on
+from simulator.figures.layout import Plain, frame, legend_above
+from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, WAIT_PATTERN, faded, text_on
 from simulator.i18n import gettext as _
-from simulator.i18n import ngettext
 from simulator.traces.critical import Parts, critical_path, duration
 from simulator.traces.spans import Request, Trace
 
-Plain = dict[str, Any]
-
-ROW, TOP, BOTTOM, RIGHT = 44, 44, 34, 90
+ROW, TOP, BOTTOM, RIGHT = 60, 44, 34, 90
 COLUMN = 7.6
+#: Shares of a row's height: the bar, and where the dots lie below it.
+BAR, DOTS = 0.5, 0.38
 
 
 class PhaseRow(NamedTuple):
-    """The median over the requests of one kind, for each part on its own: the sum need not be anybody's duration."""
+    """Requests of one kind that ended in one way; `failure` is what they failed with, "" where they did not."""
 
     key: str
     title: str
-    requests: int
+    failure: str
+    #: name and duration of each, the quickest first
+    requests: tuple[tuple[str, float], ...]
+    #: the request in the middle, and what its time went into
+    median: str
     parts: Parts
+
+    @property
+    def p50_ms(self) -> float:
+        """Duration of the median request."""
+        return _ranked(self.requests, 0.5)[1]
+
+    @property
+    def p95_ms(self) -> float:
+        """So long or shorter took 95 of 100."""
+        return _ranked(self.requests, 0.95)[1]
 
 
 class PhasesInfo(NamedTuple):
-    """Rows from the top, the slowest kind first."""
+    """Rows from the top, the slowest kind first; those of a kind that failed follow those that did not."""
 
     rows: tuple[PhaseRow, ...]
 
 
 def phases_info(trace: Trace) -> PhasesInfo:
-    """Each kind of request that ended, by its key."""
-    kinds: dict[str, list[Request]] = {}
+    """Each kind of request that ended, by its key and by what it failed with."""
+    kinds: dict[str, dict[str, list[Request]]] = {}
     for request in trace.requests:
         if request.end_ms is not None:
-            kinds.setdefault(request.key, []).append(request)
-    rows = (_row(trace, key, requests) for key, requests in kinds.items())
-    return PhasesInfo(tuple(sorted(rows, key=lambda row: -row.parts.total_ms)))
+            kinds.setdefault(request.key, {}).setdefault(request.failure, []).append(request)
+    found = [[_row(trace, *each) for each in sorted(ways.items())] for ways in kinds.values()]
+    found.sort(key=lambda rows: -max(row.p50_ms for row in rows))
+    return PhasesInfo(tuple(row for rows in found for row in rows))
 
 
-def _row(trace: Trace, key: str, requests: list[Request]) -> PhaseRow:
-    every = [critical_path(request, trace.backends, trace.duration_ms) for request in requests]
-    middle = {field.name: median(getattr(parts, field.name) for parts in every) for field in fields(Parts)}
-    return PhaseRow(key, requests[0].title or key or _("requests"), len(requests), Parts(**middle))
+def _row(trace: Trace, failure: str, requests: Sequence[Request]) -> PhaseRow:
+    by_time = sorted(requests, key=lambda request: request.length_ms(trace.duration_ms))
+    timed = tuple((request.name, request.length_ms(trace.duration_ms)) for request in by_time)
+    name = _ranked(timed, 0.5)[0]
+    (median,) = (request for request in requests if request.name == name)
+    parts = critical_path(median, trace.backends, trace.duration_ms)
+    return PhaseRow(median.key, median.title or median.key or _("requests"), failure, timed, name, parts)
+
+
+def _ranked(requests: Sequence[tuple[str, float]], share: float) -> tuple[str, float]:
+    """The first that so large a share of them does not exceed (nearest rank)."""
+    return requests[max(0, ceil(share * len(requests)) - 1)]
 
 
 def plot_phases(info: PhasesInfo, dark: bool = False) -> go.Figure:
-    """One trace a category, stacked; waiting is hatched."""
+    """One trace a category, stacked; waiting is hatched. Below each bar a dot a request, and lines at p50 and p95."""
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     names = [_name(row) for row in info.rows]
-    data = [_trace(info, *look, text) for look in _looks()]
     layout = {
-        "template": {},
+        **frame(text),
         "barmode": "stack",
-        "bargap": 0.3,
         "height": ROW * max(len(names), 1) + TOP + BOTTOM,
         "margin": {"l": round(COLUMN * (2 + max(map(width, names), default=6))), "r": RIGHT, "t": TOP, "b": BOTTOM},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"size": 16, "color": text},
         "uniformtext": {"mode": "hide", "minsize": 12},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1,
-            "yanchor": "bottom",
-            "font": {"size": 14},
-            "traceorder": "normal",
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
+        "hovermode": "closest",
+        "legend": {**legend_above(), "traceorder": "normal"},
         "xaxis": {
             "ticksuffix": " ms",
             "exponentformat": "none",
@@ -89,18 +103,23 @@ def plot_phases(info: PhasesInfo, dark: bool = False) -> go.Figure:
         "yaxis": {
             "range": [max(len(names), 1) - 0.5, -0.5],
             "tickvals": list(range(len(names))),
-            "ticktext": [f"{markup(name)} " for name in names],
+            "ticktext": [_tick(row) for row in info.rows],
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
         },
-        "annotations": [_total(row, number) for number, row in enumerate(info.rows)],
+        "annotations": [note for number, row in enumerate(info.rows) for note in _notes(row, number)],
     }
-    return go.Figure({"data": data, "layout": layout})
+    return go.Figure({"data": [*_bars(info, text), *_dots(info, text)], "layout": layout})
 
 
 def _name(row: PhaseRow) -> str:
-    return f"{cut(_(row.title), 34)} ×{row.requests}"
+    return f"{cut(_(row.title), 34)} ×{len(row.requests)}"
+
+
+def _tick(row: PhaseRow) -> str:
+    name = f"{markup(_name(row))} "
+    return f"{name}<br><span style='color:{RED}'>✕ {markup(cut(row.failure, 34))}</span> " if row.failure else name
 
 
 def _looks() -> tuple[tuple[str, str, str, bool], ...]:
@@ -116,6 +135,11 @@ def _looks() -> tuple[tuple[str, str, str, bool], ...]:
     )
 
 
+def _bars(info: PhasesInfo, text: str) -> Iterator[Plain]:
+    for look in _looks():
+        yield _trace(info, *look, text)
+
+
 def _trace(info: PhasesInfo, field: str, name: str, color: str, hatched: bool, text: str) -> Plain:
     values = [getattr(row.parts, field) for row in info.rows]
     marker: Plain = {"color": color, "line": {"width": 0}}
@@ -127,27 +151,50 @@ def _trace(info: PhasesInfo, field: str, name: str, color: str, hatched: bool, t
         "type": "bar",
         "orientation": "h",
         "name": name,
-        "y": list(range(len(info.rows))),
+        "y": [number - 0.12 for number in range(len(info.rows))],
         "x": values,
+        "width": BAR,
         "text": [duration(value) for value in values],
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
         "insidetextfont": {"color": text if hatched else text_on(color)},
         "marker": marker,
-        "customdata": [[row.key] for row in info.rows],
-        "hovertemplate": f"{name}: %{{text}}<extra></extra>",
+        "customdata": [[row.median] for row in info.rows],
+        "hovertemplate": "%{customdata[0]} · " + name + ": %{text}<extra></extra>",
     }
 
 
-def _total(row: PhaseRow, number: int) -> Plain:
-    total = duration(row.parts.total_ms)
-    return {
-        "x": row.parts.total_ms,
-        "y": number,
-        "text": f"<b>{total}</b>",
-        "showarrow": False,
-        "xanchor": "left",
-        "xshift": 6,
-        "hovertext": ngettext("median of {n} request", "medians of {n} requests", row.requests).format(n=row.requests),
+def _dots(info: PhasesInfo, text: str) -> Iterator[Plain]:
+    """A dot a request; red where it failed."""
+    dots = [(number, row, *each) for number, row in enumerate(info.rows) for each in row.requests]
+    if not dots:
+        return
+    yield {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _("each request"),
+        "x": [ms for _number, _row, _name, ms in dots],
+        "y": [number + DOTS for number, _row, _name, _ms in dots],
+        "marker": {
+            "symbol": ["x" if row.failure else "circle" for _number, row, _name, _ms in dots],
+            "size": 8,
+            "opacity": 0.65,
+            "color": [RED if row.failure else text for _number, row, _name, _ms in dots],
+        },
+        "customdata": [[name] for _number, _row, name, _ms in dots],
+        "hovertext": [markup(f"{name} · {duration(ms)}") for _number, _row, name, ms in dots],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "cliponaxis": False,
     }
+
+
+def _notes(row: PhaseRow, number: int) -> Iterator[Plain]:
+    """The median beside its bar; p95 above its dot, where it is another."""
+    yield _note(row.p50_ms, number - 0.12, f"<b>p50 {duration(row.p50_ms)}</b>", "left", 6)
+    if row.p95_ms > row.p50_ms:
+        yield _note(row.p95_ms, number + DOTS, f"p95 {duration(row.p95_ms)}", "left", 7)
+
+
+def _note(x: float, y: float, said: str, anchor: str, shift: int) -> Plain:
+    return {"x": x, "y": y, "text": said, "showarrow": False, "xanchor": anchor, "xshift": shift, "font": {"size": 14}}

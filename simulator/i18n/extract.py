@@ -17,6 +17,8 @@ from simulator.i18n import DOMAIN, LANGUAGES, catalogue_path
 
 #: keys of a scenario file whose values are shown to people
 SCENARIO_KEYS = frozenset({"title", "story", "note"})
+#: calls that name a message; of `Text`, whose methods carry names that other classes have too, with the class
+KEYWORDS = {**DEFAULT_KEYWORDS, "Text.of": None, "Text.many": (1, 2)}
 #: files, and the function that reads them; as Babel names it
 SOURCES = (
     ("simulator/**/*.py", f"{__name__}:extract_python"),
@@ -37,7 +39,7 @@ def extract_python(
     names = frozenset(keywords)
     calls = [node for node in ast.walk(ast.parse(fileobj.read())) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
-        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        name = _called(call.func)
         texts = tuple(map(_literal, call.args))
         if name in names and texts and texts[0] is not None:
             yield call.lineno, name, texts if len(texts) > 1 else texts[0], []
@@ -59,7 +61,7 @@ def template(root: Path) -> Catalog:
     for pattern, method in SOURCES:
         for path in sorted(root.glob(pattern)):
             for line, message, comments, context in extract_from_file(
-                method, path, keywords=DEFAULT_KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
+                method, path, keywords=KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
             ):
                 made.add(
                     message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments, context=context
@@ -99,6 +101,18 @@ def _without_placeholders(po: bytes) -> bytes:
     """Drop the header lines that are dates, or that nobody filled in."""
     lines = po.splitlines(keepends=True)
     return b"".join(line for line in lines if not line.startswith(UNWANTED))
+
+
+def _called(function: ast.expr) -> str:
+    """`gettext`, `N_`, `Text.of`; of any other method its name alone."""
+    match function:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id="Text"), attr=name):
+            return f"Text.{name}"
+        case ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def _literal(node: ast.expr) -> str | None:

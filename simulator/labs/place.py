@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from simulator.engines.base import Engine, Room
-from simulator.engines.statements import statement
-from simulator.errors import EngineBusy, EngineError
-from simulator.history import Row
-from simulator.i18n import gettext as _
+from simulator.engines.postgres.statements import asked
+from simulator.errors import EngineBusy, EngineError, one_line
+from simulator.i18n.text import Text
+from simulator.model import Row
 
 #: What SQLAlchemy raises on a connection that the server has closed.
 _LEFT = (OperationalError, InterfaceError, ResourceClosedError)
@@ -35,6 +35,11 @@ class Place:
     def label(self) -> str:
         """The schema; the application's connections are called `<label>:app` on the server."""
         return self._room.label
+
+    @property
+    def keywords(self) -> Mapping[str, str]:
+        """How the application connects, for a program that does it by itself; a password is in them."""
+        return self._keywords
 
     def create_engine(self, **settings: Any) -> SqlEngine:
         """The application's own engine on psycopg2, with `create_engine`'s settings; disposed when the run ends."""
@@ -55,7 +60,7 @@ class Place:
         try:
             return psycopg.connect(**self._as(purpose), autocommit=True)
         except psycopg.Error as error:
-            raise EngineError(" ".join(str(error).split())) from None
+            raise EngineError(one_line(error)) from None
 
     def ask(self, query: str) -> tuple[Row, ...]:
         """Rows of a query on the committed state, by the run's observer. Raises EngineError."""
@@ -64,13 +69,13 @@ class Place:
     def application_backends(self) -> tuple[tuple[int, str], ...]:
         """(process, state) of the application's connections, by the server's own account."""
         with self.connect("look") as connection:
-            rows = connection.execute(statement("application_backends"), (f"{self.label}:app",)).fetchall()
+            rows = asked(connection, "application_backends", f"{self.label}:app")
         return tuple((int(pid), str(state)) for pid, state in rows)
 
     def end_backends(self) -> int:
         """The server ends the application's connections, those in the pool too; how many. Raises EngineError."""
         with self.connect("killer") as connection:
-            return len(connection.execute(statement("end_application"), (f"{self.label}:app",)).fetchall())
+            return len(asked(connection, "end_application", f"{self.label}:app"))
 
     def _as(self, purpose: str) -> dict[str, Any]:
         return {**self._keywords, "application_name": f"{self.label}:{purpose}"}
@@ -100,6 +105,6 @@ def _explained() -> Iterator[None]:
     except EngineBusy:
         raise
     except (EngineError, psycopg.OperationalError, *_LEFT) as error:
-        report = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
-        sentence = _("The server left before the run had ended, and what it did is lost: {report}. Run it again.")
-        raise EngineError(sentence.format(report=report)) from None
+        report = one_line(getattr(error, "orig", None) or error).rstrip(".")
+        sentence = Text.of("The server left before the run had ended, and what it did is lost: {report}. Run it again.")
+        raise EngineError(sentence.given(report=report)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from simulator.history import (
+from simulator.history.schedule import (
     AnyEvent,
     StatementFailed,
     StatementFinished,

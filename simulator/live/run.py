@@ -6,18 +6,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
-from simulator.anomalies.types import Verdict
 from simulator.engines.base import Engine
 from simulator.errors import EngineError, RunError
-from simulator.history import History
-from simulator.i18n import gettext as _
+from simulator.history.schedule import History
+from simulator.i18n.text import NOTHING, Text
 from simulator.live.compare import first_difference
 from simulator.live.ended import EndReason, LiveRunEnded
-from simulator.live.stage import Stage
+from simulator.live.record import record
+from simulator.live.stage import Click, LiveStage
 from simulator.live.view import Free, LiveView
-from simulator.model import Isolation, Outcome, Scenario, Schedule, Step, Variant
-from simulator.run import RunResult, ask_invariant, judged
+from simulator.model import Isolation, Scenario, Step, Variant
+from simulator.verdict.run import RunResult, judged
+
+#: Seconds in which what a person did is run again.
+REPLAYS_S = 5.0
 
 
 class LiveRun:
@@ -36,15 +40,17 @@ class LiveRun:
         idle_limit_s: float,
         clock: Callable[[], float],
         watch: bool,
+        on_end: Callable[[], None],
     ) -> None:
         self.scenario, self.variant, self.isolation = scenario, variant, isolation
         self._engine = engine
         self._idle_limit_s = idle_limit_s
         self._clock = clock
         self._watch = watch
+        self._on_end = on_end
         self._lock = threading.RLock()
-        self._ended: tuple[EndReason, str, History] | None = None
-        self._note = ""
+        self._ended: tuple[EndReason, Text, History] | None = None
+        self._note = NOTHING
         self._started_ns = time.monotonic_ns()
         self._touched = clock()
         self._stage = self._new_stage()
@@ -60,12 +66,14 @@ class LiveRun:
         idle_limit_s: float = 300,
         clock: Callable[[], float] = time.monotonic,
         watch: bool = True,
+        on_end: Callable[[], None] = lambda: None,
     ) -> LiveRun:
         """A fresh schema with every session opened. Raises EngineBusy, EngineError; then nothing is left.
 
-        With `watch` locks and row versions are in the history after every click, for the state panel.
+        With `watch` locks and row versions are in the history after every click, for the state panel. `on_end` is
+        called once, when the run is over and has given everything back.
         """
-        return cls(engine, scenario, variant, isolation, idle_limit_s, clock, watch)
+        return cls(engine, scenario, variant, isolation, idle_limit_s, clock, watch, on_end)
 
     def choices(self) -> LiveView:
         """Each session with what can be done with it, as it was when it was last looked at."""
@@ -83,7 +91,7 @@ class LiveRun:
             self._stage.look()
             click = self._stage.find(session, choice, turn)
             if click is not None:
-                self._note = ""
+                self._note = NOTHING
                 self._stage.issue(click)
             return self._view(issued=click is not None)
 
@@ -93,14 +101,15 @@ class LiveRun:
             self._stage.look()
             return self._view()
 
-    def undo(self) -> LiveView:
+    def undo(self, *, clicks: int | None = None) -> LiveView:
         """Take the last click back: the clicks before it are played again on a fresh schema.
 
+        Not where there are no longer as many `clicks` as the person saw (a double click): `LiveView.issued` says so.
         The result can differ only where the server answers differently; `LiveView.note` then says from which step on.
         """
         with self._alive(touch=True):
             old = self._stage
-            if not old.clicks:
+            if not old.clicks or clicks not in (None, len(old.clicks)):
                 return self._view(issued=False)
             before = old.events[: old.marks[-1]]
             old.close()
@@ -108,6 +117,11 @@ class LiveRun:
             complete = self._stage.replay(old.clicks[:-1])
             self._note = _undo_note(first_difference(before, self._stage.events), complete=complete)
             return self._view()
+
+    def clicks(self) -> tuple[Click, ...]:
+        """What was clicked until now, and not taken back."""
+        with self._alive():
+            return tuple(self._stage.clicks)
 
     def history(self) -> History:
         """What was seen until now."""
@@ -117,29 +131,25 @@ class LiveRun:
     def result(self) -> RunResult | None:
         """The verdict on what was done, once every session's transaction is over; None before.
 
-        The invariant is asked where every session went to the end of its own script: what a business rule says of half
-        of the work is nobody's fault. The schedule holds the scripted steps in the order of their clicks.
+        The schedule holds the scripted steps in the order of their clicks.
         """
         with self._alive():
             view = self._view()
             if not view.finished:
                 return None
-            whole = all(session.outcome in ("committed", "rolled back") for session in view.sessions)
-            last = {click.session: click.choice for click in self._stage.clicks}
-            scripted = not any(isinstance(choice, Free) for choice in last.values())
             steps = [click.choice.key for click in self._stage.clicks if isinstance(click.choice, Step)]
-            result = RunResult(
-                scenario=self.scenario,
-                variant=self.variant,
-                schedule=Schedule(tuple(dict.fromkeys(steps))),
-                isolation=self.isolation,
-                server=self._engine.info(),
-                history=self._stage.run.history(),
-                verdict=Verdict(),
-                outcome=Outcome.NO_VERDICT,
-                invariant=ask_invariant(self._stage.room, self.scenario) if whole and scripted else None,
-            )
-            return judged(result, self._started_ns)
+            result = record(self._stage, self.scenario, self.variant, self.isolation, self._engine.info(), steps)
+            return replace(self._judged(result), elapsed_ns=time.monotonic_ns() - self._started_ns)
+
+    def _judged(self, result: RunResult) -> RunResult:
+        """Its transactions run again in a room of their own: here a person may want to go back."""
+        setup = (self.scenario.setup, self.variant.setup)
+        stage = self._stage
+        room = self._engine.create_room(setup, len(self.variant.sessions), deadline_s=REPLAYS_S)
+        try:
+            return judged(result, stage.run, stage.room, room)
+        finally:
+            room.close()
 
     def close(self, reason: EndReason = EndReason.CLOSED) -> None:
         """Roll back, give the connections back, drop the schema. May be called twice, and never raises."""
@@ -152,6 +162,19 @@ class LiveRun:
             if self._ended is None and self._clock() >= self.expires_at:
                 self._end(EndReason.IDLE)
             return self._ended is not None
+
+    def give_way(self, touched: float) -> bool:
+        """Close the run unless somebody has touched it since it was `touched`; whether this closed it."""
+        with self._lock:
+            if self._ended is not None or self.touched != touched:
+                return False
+            self._end(EndReason.GAVE_WAY)
+            return True
+
+    @property
+    def touched(self) -> float:
+        """When it was clicked last, on its clock."""
+        return self._touched
 
     @property
     def expires_at(self) -> float:
@@ -176,10 +199,11 @@ class LiveRun:
             self._raise_if_ended()
             if touch:
                 self._touched = self._clock()
+            self._stage.extend()
             try:
                 yield
             except (EngineError, RunError) as error:
-                self._end(EndReason.SERVER, str(error))
+                self._end(EndReason.SERVER if self._engine.alive(surely=True) else EndReason.GONE, error.text)
                 self._raise_if_ended()
 
     def _raise_if_ended(self) -> None:
@@ -188,17 +212,20 @@ class LiveRun:
             minutes = max(1, round(self._idle_limit_s / 60))
             raise LiveRunEnded(reason, minutes=minutes, why=why, history=history)
 
-    def _end(self, reason: EndReason, why: str = "") -> None:
+    def _end(self, reason: EndReason, why: Text = NOTHING) -> None:
         if self._ended is not None:
             return
         self._ended = (reason, why, History((), ()))
         try:
             self._ended = (reason, why, self._stage.run.history())
         finally:
-            self._stage.close()
+            try:
+                self._stage.close()
+            finally:
+                self._on_end()
 
-    def _new_stage(self) -> Stage:
-        return Stage(self._engine, self.scenario, self.variant, self.isolation, watch=self._watch)
+    def _new_stage(self) -> LiveStage:
+        return LiveStage(self._engine, self.scenario, self.variant, self.isolation, watch=self._watch)
 
     def _view(self, *, issued: bool = True) -> LiveView:
         sessions = tuple(self._stage.sessions())
@@ -212,13 +239,13 @@ class LiveRun:
         )
 
 
-def _undo_note(step: str | None, *, complete: bool) -> str:
+def _undo_note(step: str | None, *, complete: bool) -> Text:
     if step is None and complete:
-        return ""
+        return NOTHING
     if step is None:
-        return _(
+        return Text.of(
             "The steps were run again on a fresh schema, but the server did not let the last of them happen again."
         )
-    return _("The steps were run again on a fresh schema, and the server answered differently from {step} on.").format(
-        step=step
+    return Text.of(
+        "The steps were run again on a fresh schema, and the server answered differently from {step} on.", step=step
     )

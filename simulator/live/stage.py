@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from simulator.engines.base import Engine, Room
+from simulator.engines.base import NO_SETTINGS, Engine, Room
 from simulator.errors import RunError
-from simulator.history import AnyEvent, ServerMessage, StatementFailed
-from simulator.lane import Lane, Overdue
+from simulator.execution.lane import Lane, Overdue
+from simulator.execution.run import Run
+from simulator.history.schedule import AnyEvent, ServerMessage, StatementFailed
 from simulator.live.view import Free, LiveSession, session_view
 from simulator.model import Isolation, Scenario, Step, Variant
-from simulator.run import Run
 
 #: A person thinks: a wait outlives the schedules' limits. The application closes a run that is left alone after five
 #: minutes; the server, a minute later, where the application cannot.
@@ -26,6 +26,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 #: Seconds until a statement that neither ends nor waits for another session is shown as running: after a click, where
 #: nobody clicked, and where a click is played again whose session was free at the first time.
 PATIENCE, GLANCE, REPLAY_PATIENCE = 2.0, 0.02, 10.0
+
+#: Seconds that all which one click makes the server do may take.
+CLICK_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +41,30 @@ class Click:
     turn: int
 
 
-class Stage:
+class LiveStage:
     """One play. Raises RunError and EngineError where the server is gone; `close` must always be called."""
 
     def __init__(
-        self, engine: Engine, scenario: Scenario, variant: Variant, isolation: Isolation, *, watch: bool
+        self,
+        engine: Engine,
+        scenario: Scenario,
+        variant: Variant,
+        isolation: Isolation,
+        *,
+        watch: bool,
+        live: bool = True,
     ) -> None:
+        """`live`: a person drives it and thinks; else it is a run as any other, with their deadline and time-outs."""
         self.clicks: list[Click] = []
         #: for each click, how many events there were before it
         self.marks: list[int] = []
         self._positions: Counter[str] = Counter()
-        self.room: Room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions))
+        self.room: Room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions), live=live)
         try:
             deadline = time.monotonic() + PATIENCE
-            self.run = Run(
-                self.room, engine.capabilities(), variant, isolation, observe=True, deadline=deadline, watch=watch
-            )
-            self.run.open(SETTINGS)
+            rule = scenario.invariant.sql if scenario.invariant else ""
+            self.run = Run(self.room, engine.capabilities(), variant, isolation, True, deadline, watch=watch, rule=rule)
+            self.run.open(SETTINGS if live else NO_SETTINGS)
             #: how many events there were when locks and versions were last looked at
             self._watched = len(self.events)
         except BaseException:
@@ -65,6 +75,10 @@ class Stage:
         """Roll back and drop. Never raises."""
         self.room.close()
 
+    def extend(self) -> None:
+        """Whoever drives has so many seconds for one click, however long the run is open. Before each call."""
+        self.room.deadline = time.monotonic() + CLICK_S
+
     @property
     def events(self) -> Sequence[AnyEvent]:
         return self.run.events
@@ -73,7 +87,8 @@ class Stage:
         """Each session as it was when it was last looked at."""
         turns = Counter(click.session for click in self.clicks)
         for lane in self._lanes.values():
-            yield session_view(lane, self._positions[lane.name], turns[lane.name], self.events)
+            saved = self.run.scheduler.saved(lane)
+            yield session_view(lane, self._positions[lane.name], turns[lane.name], self.events, saved)
 
     def look(self, patience: float = GLANCE) -> None:
         """Take in what happened since: a reply, a wake-up, a connection that was closed."""
@@ -118,6 +133,50 @@ class Stage:
             self.issue(click)
         return True
 
+    def follow(self, clicks: Sequence[Click]) -> None:
+        """Play clicks of another run as far as they mean something here, then what is left of the scripts.
+
+        Of a session that was aborted here the rest is passed over, for `Run.end` to run all of it again.
+        """
+        left = list(clicks)
+        while (place := self._next_of(left)) is not None:
+            if (click := self._meant(left.pop(place))) is not None:
+                self.issue(click)
+        while (click := next(self._rest(), None)) is not None:
+            self.issue(click)
+
+    def _rest(self) -> Iterator[Click]:
+        """The next step of each session that goes on, or would if it had not been aborted."""
+        for view in self.sessions():
+            lane, position = self._lanes[view.name], self._positions[view.name]
+            going = (view.possible and not view.again) or (lane.given_up and not lane.lost)
+            if going and not lane.connection.busy and position < len(lane.script.steps):
+                yield Click(view.name, lane.script.steps[position], again=False, turn=view.turn)
+
+    def _next_of(self, clicks: Sequence[Click]) -> int | None:
+        """The first click whose session can take it: a session that waits takes its clicks in their order later."""
+        for place, click in enumerate(clicks):
+            lane = self._lanes[click.session]
+            if lane.connection.busy and lane.block is None:
+                self._settle(REPLAY_PATIENCE)
+            earlier = {before.session for before in clicks[:place]}
+            if click.session not in earlier and (click.choice is Free.CANCEL or not lane.connection.busy):
+                return place
+        return None
+
+    def _meant(self, click: Click) -> Click | None:
+        """What the click is here; None where it means nothing any more: it was for an attempt that is none here."""
+        view = next(view for view in self.sessions() if view.name == click.session)
+        if isinstance(click.choice, Free):
+            # Of a script's own COMMIT the person had the choice, too.
+            open_ = self._lanes[click.session].open and not self._lanes[click.session].connection.busy
+            possible = open_ if click.choice is not Free.CANCEL else click.choice in view.free
+            return Click(click.session, click.choice, again=False, turn=view.turn) if possible else None
+        if click.again and view.again:
+            return Click(click.session, click.choice, again=True, turn=view.turn)
+        sent = self._lanes[click.session].script.steps.index(click.choice) < self._positions[click.session]
+        return None if sent else Click(click.session, click.choice, again=False, turn=view.turn)
+
     @property
     def _lanes(self) -> Mapping[str, Lane]:
         return self.run.scheduler.lanes
@@ -131,13 +190,13 @@ class Stage:
         else:
             if click.again:
                 scheduler.restart(lane)
-                self._positions[lane.name] = 0
+            after = lane.script.steps.index(click.choice) + 1
             try:
                 scheduler.issue(click.choice)
             except Overdue:
-                self._positions[lane.name] += 1
+                self._positions[lane.name] = after
                 raise
-            self._positions[lane.name] += 1
+            self._positions[lane.name] = after
 
     def _watch(self) -> None:
         """Record locks and versions where something has happened since they were last looked at."""

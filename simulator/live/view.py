@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from simulator.errors import ScenarioError
-from simulator.history import AnyEvent, TransactionEnded
-from simulator.i18n import gettext as _
-from simulator.lane import Lane
-from simulator.model import Step
+from simulator.execution.lane import Lane
+from simulator.history.schedule import AnyEvent, TransactionEnded
+from simulator.history.words import TransactionOutcome
+from simulator.i18n.text import NOTHING, Text
+from simulator.model import Scalar, Step
 from simulator.scenarios.guard import evaluate
+from simulator.sql.transactions import ends
 
 
 class Free(StrEnum):
@@ -23,7 +25,7 @@ class Free(StrEnum):
 
 
 class LiveState(StrEnum):
-    #: no transaction yet
+    #: no transaction yet, or the next one not yet
     READY = "ready"
     #: in a transaction, between two statements
     OPEN = "open"
@@ -43,10 +45,12 @@ class LiveSession:
 
     name: str
     state: LiveState
-    #: `T1`, its second attempt `T1#2`
+    #: `T1`, its second attempt `T1#2`; of the session's second transaction `T1:2`
     transaction: str
     #: how often this session was clicked: a click that carries an older number is not issued
     turn: int
+    #: how many steps of its script were issued in this attempt
+    issued: int
     #: the next scripted step; None where there is none
     step: Step | None
     #: whether that step can be issued now
@@ -57,21 +61,26 @@ class LiveSession:
     skips: bool = False
     #: the step whose statement runs or waits
     since: str = ""
-    #: sessions of this run that must go first
+    #: sessions of this run that must go first; none where it waits for somebody outside of it
     waits_for: tuple[str, ...] = ()
-    #: somebody outside of this run must go first
-    waits_outside: bool = False
     lock: str = ""
     #: how the transaction ended, with the server's SQLSTATE where it was an error
     outcome: str = ""
     sqlstate: str | None = None
+    #: SQLSTATE of the error after which its open transaction hears nothing but a ROLLBACK, or ROLLBACK TO
+    failed: str | None = None
+    #: values that earlier steps read, by the names under which its next steps may use them
+    saved: Mapping[str, Scalar] = field(default_factory=dict)
 
     @property
     def free(self) -> tuple[Free, ...]:
-        """What may be chosen now besides the step."""
+        """What may be chosen now besides the step, and is not that step: a COMMIT is one choice."""
         if self.state in (LiveState.WAITING, LiveState.RUNNING):
             return (Free.CANCEL,)
-        return (Free.COMMIT, Free.ROLLBACK) if self.state is LiveState.OPEN else ()
+        if self.state is not LiveState.OPEN:
+            return ()
+        scripted = self.step.ends if self.step is not None and not self.skips else None
+        return tuple(choice for choice in (Free.COMMIT, Free.ROLLBACK) if choice.value.upper() != scripted)
 
     @property
     def is_over(self) -> bool:
@@ -79,8 +88,8 @@ class LiveSession:
         return self.state in (LiveState.ENDED, LiveState.LOST)
 
     @property
-    def sentence(self) -> str:
-        """Why it stands still, or how it ended; "" where it is to be moved."""
+    def sentence(self) -> Text:
+        """Why it stands still, or how it ended; nothing where it is to be moved."""
         return _sentence(self)
 
 
@@ -98,7 +107,7 @@ class LiveView:
     #: seconds until a run that nobody touches is closed
     expires_in_s: float
     #: what `undo` has to say, until the next click
-    note: str = ""
+    note: Text = NOTHING
 
     def session(self, name: str) -> LiveSession:
         """Raises KeyError."""
@@ -108,29 +117,35 @@ class LiveView:
         raise KeyError(name)
 
 
-def session_view(lane: Lane, position: int, turn: int, events: Sequence[AnyEvent]) -> LiveSession:
+def session_view(
+    lane: Lane, position: int, turn: int, events: Sequence[AnyEvent], saved: Mapping[str, Scalar]
+) -> LiveSession:
     """The lane with its choices; `position` counts the steps of its script that were issued in this attempt."""
     end = last_end(events, lane.transaction) if lane.ended else None
     steps = lane.script.steps
-    again = _may_run_again(end, unfinished=position < len(steps)) and not lane.lost
-    step = steps[0] if again else None if lane.ended or position >= len(steps) else steps[position]
-    state = _state(lane)
+    goes_on = _goes_on(lane, position)
+    again = not goes_on and _may_run_again(end, unfinished=position < len(steps)) and not lane.lost
+    over = position >= len(steps) or (lane.ended and not goes_on)
+    step = lane.first if again else None if over else steps[position]
+    state = _state(lane, position)
     waits = state is LiveState.WAITING and lane.block is not None
     return LiveSession(
         name=lane.name,
         state=state,
         transaction=lane.transaction,
         turn=turn,
+        issued=position,
         step=step,
         possible=step is not None and not lane.connection.busy and not lane.lost,
         again=again,
         skips=step is not None and not again and not lane.connection.busy and _skips(step, lane),
         since=lane.step.key if lane.connection.busy and lane.step else "",
         waits_for=lane.block.by if waits and lane.block else (),
-        waits_outside=waits and lane.block is not None and lane.block.foreign,
         lock=lane.block.lock if waits and lane.block else "",
         outcome=end.outcome if end else "",
         sqlstate=end.sqlstate if end else None,
+        failed=lane.failed if lane.open else None,
+        saved=dict(saved),
     )
 
 
@@ -141,17 +156,31 @@ def last_end(events: Sequence[AnyEvent], transaction: str) -> TransactionEnded |
 
 def _may_run_again(end: TransactionEnded | None, *, unfinished: bool) -> bool:
     """An application runs an aborted transaction again; so may a person one that they rolled back on the way."""
-    return end is not None and (end.outcome == "aborted" or (end.outcome == "rolled back" and unfinished))
+    if end is None:
+        return False
+    return end.outcome == TransactionOutcome.ABORTED or (end.outcome == TransactionOutcome.ROLLED_BACK and unfinished)
 
 
-def _state(lane: Lane) -> LiveState:
+def _goes_on(lane: Lane, position: int) -> bool:
+    """Whether its next step is one of a next transaction: the script itself has ended the one before."""
+    steps = lane.script.steps
+    if not lane.ended or lane.given_up or lane.lost or position >= len(steps):
+        return False
+    last = steps[position - 1]
+    return lane.script.autocommit or (last.when is None and ends(last.sql))
+
+
+def _state(lane: Lane, position: int) -> LiveState:
     if lane.lost:
         return LiveState.LOST
     if lane.connection.busy:
         return LiveState.RUNNING if lane.block is None else LiveState.WAITING
-    if lane.ended:
+    if lane.open:
+        return LiveState.OPEN
+    done = lane.script.autocommit and position >= len(lane.script.steps)
+    if done or (lane.ended and not _goes_on(lane, position)):
         return LiveState.ENDED
-    return LiveState.OPEN if lane.began else LiveState.READY
+    return LiveState.READY
 
 
 def _skips(step: Step, lane: Lane) -> bool:
@@ -161,22 +190,32 @@ def _skips(step: Step, lane: Lane) -> bool:
         return False
 
 
-def _sentence(session: LiveSession) -> str:
+def _sentence(session: LiveSession) -> Text:
     match session.state:
         case LiveState.LOST:
-            return _(
+            return Text.of(
                 "The server has closed this session's connection and rolled its transaction back. Undo starts anew."
             )
         case LiveState.WAITING if session.waits_for:
-            return _("{session} waits in {since} for {blockers}.").format(
-                session=session.name, since=session.since, blockers=", ".join(session.waits_for)
+            return Text.of(
+                "{session} waits in {since} for {blockers}.",
+                session=session.name,
+                since=session.since,
+                blockers=", ".join(session.waits_for),
             )
         case LiveState.WAITING:
-            return _("{session} waits in {since} for somebody outside of this run.").format(
-                session=session.name, since=session.since
+            return Text.of(
+                "{session} waits in {since} for somebody outside of this run.",
+                session=session.name,
+                since=session.since,
             )
         case LiveState.RUNNING:
-            return _("{since} is running.").format(since=session.since)
+            return Text.of("{since} is running.", since=session.since)
+        case LiveState.OPEN if session.failed is not None:
+            return Text.of(
+                "A statement failed ({sqlstate}): until a ROLLBACK, or ROLLBACK TO, the server refuses all others.",
+                sqlstate=session.failed,
+            )
         case LiveState.ENDED if session.sqlstate is not None:
-            return _("The server aborted this transaction ({sqlstate}).").format(sqlstate=session.sqlstate)
-    return ""
+            return Text.of("The server aborted this transaction ({sqlstate}).", sqlstate=session.sqlstate)
+    return NOTHING

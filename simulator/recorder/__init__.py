@@ -2,6 +2,6 @@
 
 from simulator.recorder.backends import BackendWatch
 from simulator.recorder.middleware import TraceMiddleware
-from simulator.recorder.trace import Recorder, trace
+from simulator.recorder.trace import Recorder, trace, trace_also
 
-__all__ = ["BackendWatch", "Recorder", "TraceMiddleware", "trace"]
+__all__ = ["BackendWatch", "Recorder", "TraceMiddleware", "trace", "trace_also"]

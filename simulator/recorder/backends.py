@@ -9,8 +9,9 @@ from typing import Self
 
 import psycopg
 
-from simulator.engines.statements import statement
-from simulator.lifecycle import BackendSeen
+from simulator.engines.postgres.statements import asked
+from simulator.history.application import BackendSeen
+from simulator.history.words import BackendState
 from simulator.recorder.tape import Tape
 
 #: Seconds between two looks: what is shorter is not seen, and the page says so.
@@ -29,7 +30,7 @@ class BackendWatch:
         self._connect = connect
         self._interval_s = interval_s
         self._done = threading.Event()
-        self._seen: dict[int, tuple[str, str, tuple[int, ...]]] = {}
+        self._seen: dict[int, tuple[BackendState, str, tuple[int, ...]]] = {}
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -58,14 +59,14 @@ class BackendWatch:
 
     def _look(self, connection: psycopg.Connection) -> None:
         backends = list(self._tape.backends())
-        rows = connection.execute(statement("backends"), (backends,)).fetchall() if backends else []
-        now = {pid: (state or "", wait or "", tuple(by or ())) for pid, state, wait, by in rows}
+        rows = asked(connection, "backends", backends) if backends else []
+        now = {pid: (BackendState.told(state), wait or "", tuple(by or ())) for pid, state, wait, by in rows}
         for pid, seen in now.items():
             if self._seen.get(pid) != seen:
                 self._note(pid, *seen)
         for pid in self._seen.keys() - now.keys():
-            self._note(pid, "gone", "", ())
+            self._note(pid, BackendState.GONE, "", ())
         self._seen = now
 
-    def _note(self, backend: int, state: str, wait: str, by: tuple[int, ...]) -> None:
+    def _note(self, backend: int, state: BackendState, wait: str, by: tuple[int, ...]) -> None:
         self._tape.note(BackendSeen, {"backend": backend, "state": state, "wait": wait, "blocked_by": by})

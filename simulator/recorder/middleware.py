@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from simulator.lifecycle import Moment, RequestEnded, RequestStarted
-from simulator.recorder.pool import describe
+from simulator.history.application import Moment, RequestEnded, RequestStarted
+from simulator.i18n.text import N_
+from simulator.recorder.raised import Raised, raised
 from simulator.recorder.tape import REQUEST
 from simulator.recorder.trace import Recorder
 
@@ -50,7 +51,7 @@ class TraceMiddleware:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 sent = True
-                tape.note(Moment, {"label": "response sent", "detail": status})
+                tape.note(Moment, {"label": N_("response sent"), "detail": status})
 
         async def hear() -> Message:
             nonlocal status
@@ -61,14 +62,14 @@ class TraceMiddleware:
                 tape.note(Moment, {"label": "client disconnected"})
             return message
 
-        error = ""
+        told = Raised()
         try:
             await self._app(scope, hear, tell)
-        except BaseException as raised:
-            error = describe(raised)
+        except BaseException as error:
+            told = raised(error)
             raise
         finally:
-            tape.note(RequestEnded, {"outcome": status, "error": error})
+            tape.note(RequestEnded, {"outcome": status, **told._asdict()})
             REQUEST.reset(token)
 
     def _name(self, scope: Message) -> str:

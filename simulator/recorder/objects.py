@@ -1,10 +1,12 @@
-"""The objects' listeners: transient, pending, persistent, deleted, detached, and expired or not."""
+"""The objects' listeners: transient, pending, persistent, deleted, detached, expired or not, and collected."""
 
 from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,23 +14,27 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import event
 from sqlalchemy.orm import InstanceState, Mapper, Session
 
-from simulator.lifecycle import ObjectStateChanged
+from simulator.history.application import ObjectStateChanged
+from simulator.history.words import ObjectState
 from simulator.recorder.sessions import Traced, traced_of
-from simulator.recorder.tape import Tape
+from simulator.recorder.tape import REQUEST, Tape
 
 #: event, state before, state after, cause where the Session is in no phase of its own
 _MOVES = (
-    ("transient_to_pending", "transient", "pending", "add"),
-    ("pending_to_transient", "pending", "transient", "rollback"),
-    ("persistent_to_transient", "persistent", "transient", "rollback"),
-    ("pending_to_persistent", "pending", "persistent", "flush"),
-    ("detached_to_persistent", "detached", "persistent", "add"),
-    ("loaded_as_persistent", "", "persistent", "query"),
-    ("persistent_to_deleted", "persistent", "deleted", "flush"),
-    ("deleted_to_persistent", "deleted", "persistent", "rollback"),
-    ("deleted_to_detached", "deleted", "detached", "commit"),
-    ("persistent_to_detached", "persistent", "detached", "expunge"),
+    ("transient_to_pending", ObjectState.TRANSIENT, ObjectState.PENDING, "add"),
+    ("pending_to_transient", ObjectState.PENDING, ObjectState.TRANSIENT, "rollback"),
+    ("persistent_to_transient", ObjectState.PERSISTENT, ObjectState.TRANSIENT, "rollback"),
+    ("pending_to_persistent", ObjectState.PENDING, ObjectState.PERSISTENT, "flush"),
+    ("detached_to_persistent", ObjectState.DETACHED, ObjectState.PERSISTENT, "add"),
+    ("loaded_as_persistent", ObjectState.NONE, ObjectState.PERSISTENT, "query"),
+    ("persistent_to_deleted", ObjectState.PERSISTENT, ObjectState.DELETED, "flush"),
+    ("deleted_to_persistent", ObjectState.DELETED, ObjectState.PERSISTENT, "rollback"),
+    ("deleted_to_detached", ObjectState.DELETED, ObjectState.DETACHED, "commit"),
+    ("persistent_to_detached", ObjectState.PERSISTENT, ObjectState.DETACHED, "expunge"),
 )
+
+#: The cause of an object's end: nobody refers to it any more.
+COLLECTED = "collected"
 
 
 class ObjectListeners:
@@ -39,7 +45,9 @@ class ObjectListeners:
         self._targets = targets
         self._numbers: dict[str, itertools.count[int]] = {}
         # Not in the state's own `info`: that is pickled with the object, and the application may do so.
-        self._names: WeakKeyDictionary[InstanceState[Any], str] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[InstanceState[Any], _Seen] = WeakKeyDictionary()
+        #: by name; a weak reference tells of its object's end for as long as somebody has the reference
+        self._alive: dict[str, weakref.ref[Any]] = {}
         self._lock = threading.RLock()
         self._moves = tuple((move[0], self._listener(*move[1:])) for move in _MOVES)
 
@@ -52,12 +60,13 @@ class ObjectListeners:
         event.listen(Mapper, "refresh", self._refreshed, raw=True)
 
     def detach(self) -> None:
+        self._alive.clear()
         event.remove(Mapper, "refresh", self._refreshed)
         event.remove(Mapper, "expire", self._expired)
         for target, (name, listener) in product(self._targets, self._moves):
             event.remove(target, name, listener)
 
-    def _listener(self, before: str, after: str, cause: str) -> Callable[[Session, Any], None]:
+    def _listener(self, before: ObjectState, after: ObjectState, cause: str) -> Callable[[Session, Any], None]:
         def moved(session: Session, state: Any) -> None:
             if traced := traced_of(self._tape, session):
                 self._note(traced, state, before, after, _cause(traced, session, cause), expired=state.expired)
@@ -67,34 +76,64 @@ class ObjectListeners:
     def _expired(self, state: InstanceState[Any], _attributes: object) -> None:
         if (session := state.session) and (traced := traced_of(self._tape, session)):
             cause = _cause(traced, session, traced.phase or "expire")
-            self._note(traced, state, "persistent", "persistent", cause, expired=True)
+            self._note(traced, state, ObjectState.PERSISTENT, ObjectState.PERSISTENT, cause, expired=True)
 
     def _refreshed(self, state: InstanceState[Any], _context: object, _attributes: object) -> None:
         if (session := state.session) and (traced := traced_of(self._tape, session)):
-            self._note(traced, state, "persistent", "persistent", "refresh", expired=False)
+            self._note(traced, state, ObjectState.PERSISTENT, ObjectState.PERSISTENT, "refresh", expired=False)
 
     def _note(
-        self, traced: Traced, state: InstanceState[Any], before: str, after: str, cause: str, *, expired: bool
+        self,
+        traced: Traced,
+        state: InstanceState[Any],
+        before: ObjectState,
+        after: ObjectState,
+        cause: str,
+        *,
+        expired: bool,
     ) -> None:
-        fields = {
-            "object": self._name(state),
+        seen = self._of(state)
+        seen.session, seen.request = traced.name, REQUEST.get()
+        seen.fields = {
+            "object": seen.name,
             "before": before,
             "after": after,
             "cause": cause,
             "key": ", ".join(map(str, state.identity)) if state.identity else "",
             "expired": expired,
         }
-        self._tape.note(ObjectStateChanged, fields, session=traced.name)
+        self._tape.note(ObjectStateChanged, seen.fields, session=traced.name)
 
-    def _name(self, state: InstanceState[Any]) -> str:
-        """`Message 1`; the object that has the name is not kept alive by it."""
+    def _of(self, state: InstanceState[Any]) -> _Seen:
+        """What is remembered of it, under the name `Message 1`; that keeps no object alive."""
         with self._lock:
-            name = self._names.get(state)
-            if name is None:
+            seen = self._seen.get(state)
+            if seen is None:
                 kind = state.class_.__name__
                 number = next(self._numbers.setdefault(kind, itertools.count(1)))
-                name = self._names[state] = f"{kind} {number}"
-        return name
+                seen = self._seen[state] = _Seen(f"{kind} {number}")
+                self._watch(seen, state.obj())
+        return seen
+
+    def _watch(self, seen: _Seen, instance: object) -> None:
+        def collected(_reference: object) -> None:
+            self._alive.pop(seen.name, None)
+            # Whoever happens to collect is not who had it: the request is that which moved it last.
+            fields = {**seen.fields, "before": seen.fields["after"], "after": ObjectState.NONE, "cause": COLLECTED}
+            self._tape.note(ObjectStateChanged, fields, session=seen.session, request=seen.request)
+
+        if instance is not None:
+            self._alive[seen.name] = weakref.ref(instance, collected)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is remembered of one object: its latest move."""
+
+    name: str
+    session: str | None = None
+    request: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 def _cause(traced: Traced, session: Session, own: str) -> str:

@@ -6,7 +6,6 @@ door to it, so a traced pool has a `connect` of its own for as long as it is tra
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, PoolResetState, QueuePool
 
-from simulator.lifecycle import (
+from simulator.history.application import (
     ConnectingStarted,
     ConnectionCheckedIn,
     ConnectionCheckedOut,
@@ -28,10 +27,12 @@ from simulator.lifecycle import (
     ConnectionReset,
     PoolObserved,
 )
+from simulator.history.words import DriverStatus
+from simulator.recorder.raised import describe
 from simulator.recorder.tape import Slot, Tape
 
-#: libpq's PQTRANS_* numbers, which psycopg2 and psycopg 3 both pass on.
-_STATUSES = ("idle", "active", "in transaction", "in failed transaction", "unknown")
+#: By libpq's PQTRANS_* numbers, which psycopg2 and psycopg 3 both pass on.
+_STATUSES = tuple(DriverStatus)
 
 
 @dataclass(slots=True)
@@ -95,7 +96,6 @@ class PoolListeners:
     def __init__(self, tape: Tape, engine: Engine) -> None:
         self._tape = tape
         self._engine = engine
-        self._numbers = itertools.count(1)
         self._asking: ContextVar[_Asking | None] = ContextVar("txscope_asked", default=None)
         self._door: _Door | None = None
         #: by id: connections that the application took out of the pool for good
@@ -141,7 +141,7 @@ class PoolListeners:
 
     def asks(self) -> _Asking:
         """Somebody asks the pool now."""
-        asking = _Asking(next(self._numbers), self._tape.asking.get())
+        asking = _Asking(self._tape.new_asking(), self._tape.asking.get())
         if asking.session is not None:
             self._tape.asking.set(None)
         self._tape.note(ConnectionRequested, {"asked": asking.number}, asking.session)
@@ -229,21 +229,15 @@ class PoolListeners:
         return slot
 
 
-def describe(error: BaseException) -> str:
-    """Class and message in one line."""
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
 def _backend(dbapi_connection: Any) -> int | None:
     info = getattr(dbapi_connection, "info", None)
     # Asked for the process of a connection that is closed already, psycopg 3 raises.
     return None if getattr(dbapi_connection, "closed", False) else getattr(info, "backend_pid", None)
 
 
-def _status(dbapi_connection: Any) -> str:
+def _status(dbapi_connection: Any) -> DriverStatus:
     status = getattr(getattr(dbapi_connection, "info", None), "transaction_status", None)
-    return _STATUSES[int(status)] if status is not None else "unknown"
+    return _STATUSES[int(status)] if status is not None else DriverStatus.UNKNOWN
 
 
 def _timeout(pool: QueuePool) -> float:

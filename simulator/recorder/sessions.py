@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from simulator.lifecycle import (
+from simulator.history.application import (
     CommitStarted,
     FlushEnded,
     FlushStarted,
@@ -19,7 +19,11 @@ from simulator.lifecycle import (
     SessionCreated,
     SessionEnded,
 )
+from simulator.history.words import SessionLeaving, SessionOutcome
 from simulator.recorder.tape import REQUEST, Slot, Tape
+
+#: in `Traced.outcome`: COMMIT was asked for and is not answered
+_COMMITTING = "committing"
 
 
 @dataclass(slots=True)
@@ -96,27 +100,27 @@ class SessionListeners:
 
     def _flushed(self, session: Session, _context: object) -> None:
         if traced := traced_of(self._tape, session):
-            traced.phase = "commit" if traced.outcome == "committing" else ""
+            traced.phase = "commit" if traced.outcome == _COMMITTING else ""
             self._tape.note(FlushEnded, session=traced.name)
 
     def _committing(self, session: Session) -> None:
         if traced := traced_of(self._tape, session):
-            traced.phase, traced.outcome = "commit", "committing"
+            traced.phase, traced.outcome = "commit", _COMMITTING
             self._tape.note(CommitStarted, session=traced.name)
 
     def _committed(self, session: Session) -> None:
         if traced := traced_of(self._tape, session):
-            traced.outcome = "committed"
+            traced.outcome = SessionOutcome.COMMITTED
 
     def _rolled_back(self, session: Session) -> None:
         if (traced := traced_of(self._tape, session)) and traced.phase != "close":
-            traced.outcome = "rolled back"
+            traced.outcome = SessionOutcome.ROLLED_BACK
 
     def _ended(self, session: Session, transaction: SessionTransaction) -> None:
         traced = traced_of(self._tape, session)
         if traced is None or not (transaction.parent is None or transaction.nested):
             return
-        outcome = traced.outcome if traced.outcome in ("committed", "rolled back") else "closed"
+        outcome = traced.outcome if isinstance(traced.outcome, SessionOutcome) else SessionOutcome.CLOSED
         self._tape.note(SessionEnded, {"outcome": outcome, "nested": transaction.nested}, session=traced.name)
         traced.outcome = ""
         if traced.phase != "close":
@@ -158,15 +162,15 @@ def traced_class(tape: Tape, engine: Engine, base: type[Session], name: str) -> 
             return bind
 
         def close(self) -> None:
-            self._leave("close", super().close)
+            self._leave(SessionLeaving.CLOSE, super().close)
 
         def reset(self) -> None:
-            self._leave("reset", super().reset)
+            self._leave(SessionLeaving.RESET, super().reset)
 
         def invalidate(self) -> None:
-            self._leave("invalidate", super().invalidate)
+            self._leave(SessionLeaving.INVALIDATE, super().invalidate)
 
-        def _leave(self, how: str, leave: Callable[[], None]) -> None:
+        def _leave(self, how: SessionLeaving, leave: Callable[[], None]) -> None:
             traced: Traced = self.info[tape]
             traced.phase = "close"
             try:
@@ -179,7 +183,7 @@ def traced_class(tape: Tape, engine: Engine, base: type[Session], name: str) -> 
         def __del__(self) -> None:
             traced = traced_of(tape, self) if "info" in vars(self) else None
             if traced is not None and not traced.closed:
-                tape.note(SessionClosed, {"how": "collected"}, session=traced.name, request=traced.request)
+                tape.note(SessionClosed, {"how": SessionLeaving.COLLECTED}, session=traced.name, request=traced.request)
 
     TracedSession.__name__ = TracedSession.__qualname__ = base.__name__
     return TracedSession

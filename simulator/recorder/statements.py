@@ -16,8 +16,10 @@ import greenlet
 import sqlalchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
-from simulator.history import StatementFailed, StatementFinished, StatementStarted
-from simulator.lifecycle import ConnectionBegan, ConnectionEnding
+from simulator.errors import one_line
+from simulator.history.application import ConnectionBegan, ConnectionEnding
+from simulator.history.schedule import StatementFailed, StatementFinished, StatementStarted
+from simulator.history.words import EndingCommand
 from simulator.model import Scalar
 from simulator.recorder.tape import Slot, Tape
 
@@ -92,7 +94,7 @@ class StatementListeners:
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         fields = {
             "sqlstate": state or "",
-            "message": getattr(diag, "message_primary", None) or " ".join(str(error).split()),
+            "message": getattr(diag, "message_primary", None) or one_line(error),
             "detail": getattr(diag, "message_detail", None) or "",
             "hint": getattr(diag, "message_hint", None) or "",
         }
@@ -113,13 +115,13 @@ class StatementListeners:
             self._note(ConnectionEnding, conn, fields)
 
     def _savepoint(self, conn: Connection, _name: str) -> None:
-        self._note(ConnectionEnding, conn, {"command": "SAVEPOINT"})
+        self._note(ConnectionEnding, conn, {"command": EndingCommand.SAVEPOINT})
 
     def _release(self, conn: Connection, _name: str, _context: object) -> None:
-        self._note(ConnectionEnding, conn, {"command": "RELEASE SAVEPOINT"})
+        self._note(ConnectionEnding, conn, {"command": EndingCommand.RELEASE_SAVEPOINT})
 
     def _rollback_to(self, conn: Connection, _name: str, _context: object) -> None:
-        self._note(ConnectionEnding, conn, {"command": "ROLLBACK TO SAVEPOINT"})
+        self._note(ConnectionEnding, conn, {"command": EndingCommand.ROLLBACK_TO_SAVEPOINT})
 
     def _note(self, kind: Any, conn: Connection, fields: Mapping[str, Any] | None = None) -> None:
         # An invalidated connection has no `info`: asking would open a new one behind the application's back.
@@ -138,8 +140,8 @@ class StatementListeners:
 
 
 _NOTHING: Mapping[str, Any] = {}
-_COMMIT = {"command": "COMMIT"}
-_ROLLBACK = {"command": "ROLLBACK"}
+_COMMIT = {"command": EndingCommand.COMMIT}
+_ROLLBACK = {"command": EndingCommand.ROLLBACK}
 
 
 def _from_driver(context: ExceptionContext) -> bool:

@@ -11,8 +11,8 @@ from time import monotonic_ns
 from types import EllipsisType, MappingProxyType
 from typing import Any
 
-from simulator.event import Event
-from simulator.history import AnyEvent, History
+from simulator.history.event import Event
+from simulator.history.schedule import AnyEvent, History
 
 #: The request that this thread or task works for. A context variable follows `await`, gather and thread pools.
 REQUEST: ContextVar[str | None] = ContextVar("txscope_request", default=None)
@@ -52,6 +52,7 @@ class Tape:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _requests: set[str] = field(default_factory=set)
     _sessions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _askings: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def note(
         self,
@@ -83,6 +84,10 @@ class Tape:
     def new_session(self) -> str:
         """`S1`, `S2` and so on."""
         return f"S{next(self._sessions)}"
+
+    def new_asking(self) -> int:
+        """A number for somebody who asks a pool; of all pools on this tape no two have the same."""
+        return next(self._askings)
 
     def open_slot(self, backend: int | None) -> Slot:
         """The smallest number that no open connection has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -11,10 +11,11 @@ from sqlalchemy.engine.base import OptionEngineMixin
 from sqlalchemy.ext.asyncio import AsyncEngine, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from simulator.history import History
-from simulator.lifecycle import Moment, RequestEnded, RequestStarted, WorkEnded, WorkStarted
+from simulator.history.application import Moment, RequestEnded, RequestStarted, WorkEnded, WorkStarted
+from simulator.history.schedule import History
 from simulator.recorder.objects import ObjectListeners
-from simulator.recorder.pool import PoolListeners, describe
+from simulator.recorder.pool import PoolListeners
+from simulator.recorder.raised import Raised, describe, raised
 from simulator.recorder.sessions import SessionListeners, traced_class
 from simulator.recorder.statements import StatementListeners, line_text
 from simulator.recorder.tape import REQUEST, Tape
@@ -41,14 +42,14 @@ class Recorder:
         """
         token = REQUEST.set(self.tape.request_name(name))
         self.tape.note(RequestStarted, {"key": key, "title": title})
-        outcome, error = "ok", ""
+        outcome, told = "ok", Raised()
         try:
             yield
-        except BaseException as raised:
-            outcome, error = "failed", describe(raised)
+        except BaseException as error:
+            outcome, told = "failed", raised(error)
             raise
         finally:
-            self.tape.note(RequestEnded, {"outcome": outcome, "error": error})
+            self.tape.note(RequestEnded, {"outcome": outcome, **told._asdict()})
             # A generator dependency of FastAPI is begun and ended in two contexts: nothing is left to undo there.
             with suppress(ValueError):
                 REQUEST.reset(token)
@@ -57,14 +58,14 @@ class Recorder:
     def work(self, label: str, category: str = "work") -> Iterator[None]:
         """Something else than the database that takes the request's time: `category` as in `WorkStarted`."""
         self.tape.note(WorkStarted, {"category": category, "label": label})
-        error = ""
+        told = ""
         try:
             yield
-        except BaseException as raised:
-            error = describe(raised)
+        except BaseException as error:
+            told = describe(error)
             raise
         finally:
-            self.tape.note(WorkEnded, {"category": category, "label": label, "error": error})
+            self.tape.note(WorkEnded, {"category": category, "label": label, "error": told})
 
     def moment(self, label: str, detail: str = "") -> None:
         """A point in time that shall be seen on the timeline."""
@@ -98,10 +99,32 @@ def trace(
 
     The Sessions page opens that file. `TraceMiddleware` names the requests of a FastAPI or Starlette application.
     """
-    of = _traced_engine(engine)
     tape = Tape({"line": line_text})
     with ExitStack() as stack:
         stack.callback(tape.stop)
+        stack.enter_context(_listening(tape, engine, sessionmakers, sessions=sessions, objects=objects, lines=lines))
+        yield Recorder(tape)
+
+
+@contextmanager
+def trace_also(recorder: Recorder, engine: Engine | AsyncEngine, *sessionmakers: AnySessionmaker) -> Iterator[None]:
+    """Record what is done with one more engine, on the tape of a trace that goes on."""
+    with _listening(recorder.tape, engine, sessionmakers, sessions=True, objects=False, lines=True):
+        yield
+
+
+@contextmanager
+def _listening(
+    tape: Tape,
+    engine: Engine | AsyncEngine,
+    sessionmakers: Sequence[AnySessionmaker],
+    *,
+    sessions: bool,
+    objects: bool,
+    lines: bool,
+) -> Iterator[None]:
+    of = _traced_engine(engine)
+    with ExitStack() as stack:
         makers = dict.fromkeys(_maker(each) for each in sessionmakers)
         targets = [stack.enter_context(_traced(tape, of, maker)) for maker in makers if sessions] or [Session]
         listeners: list[Any] = [
@@ -114,7 +137,7 @@ def trace(
         for each in listeners:
             each.attach()
             stack.callback(each.detach)
-        yield Recorder(tape)
+        yield
 
 
 def _traced_engine(engine: Engine | AsyncEngine) -> Engine:

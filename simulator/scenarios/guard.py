@@ -14,11 +14,15 @@ from types import MappingProxyType
 from simpleeval import InvalidExpression, SimpleEval
 
 from simulator.errors import ScenarioError
-from simulator.i18n import gettext as _
+from simulator.i18n.text import Text
 from simulator.model import Scalar
 
-#: Longest condition, in characters: also keeps the parser's nesting small.
+#: Longest condition, in characters.
 MAX_LENGTH = 200
+#: Deepest condition: `not (a and (b or ...))`, and one more for each `+` of a sum.
+MAX_DEPTH = 20
+#: Whole numbers in a condition are below it: the longest that Python reads it cannot write.
+MAX_NUMBER: int = 10**100
 
 _OPERATORS = MappingProxyType(
     {
@@ -42,10 +46,12 @@ def evaluate(condition: str, values: Mapping[str, Scalar]) -> bool:
     tree = _parse(condition)
     try:
         return bool(SimpleEval(dict(_OPERATORS), {}, dict(values)).eval(condition, tree))
-    except (InvalidExpression, TypeError) as error:
+    except (InvalidExpression, TypeError, ArithmeticError) as error:
         raise ScenarioError(
-            _("The condition {condition!r} cannot be decided: {error}.").format(
-                condition=condition, error=str(error).rstrip(".")
+            Text.of(
+                "The condition {condition!r} cannot be decided: {error}.",
+                condition=condition,
+                error=str(error).rstrip("."),
             )
         ) from None
 
@@ -63,29 +69,36 @@ def names(condition: str) -> tuple[str, ...]:
 @lru_cache(maxsize=512)
 def _parse(condition: str) -> ast.Expr:
     if len(condition) > MAX_LENGTH:
-        raise ScenarioError(_("A condition has at most {limit} characters.").format(limit=MAX_LENGTH))
+        raise ScenarioError(Text.of("A condition has at most {limit} characters.", limit=MAX_LENGTH))
     try:
         body = ast.parse(condition.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(condition) from None
     if len(body) != 1 or not isinstance(body[0], ast.Expr):
         raise _refused(condition)
-    for node in ast.walk(body[0]):
+    nodes: list[tuple[ast.AST, int]] = [(body[0], 0)]
+    for node, depth in nodes:
         if not _allowed(node):
             raise _refused(condition)
+        if depth > MAX_DEPTH:
+            raise ScenarioError(Text.of("A condition has at most {limit} levels of nesting.", limit=MAX_DEPTH))
+        nodes.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
     return body[0]
 
 
 def _allowed(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
-        return node.value is None or isinstance(node.value, int | float | str)
+        if isinstance(node.value, int):
+            return abs(node.value) < MAX_NUMBER
+        return node.value is None or isinstance(node.value, float | str)
     return isinstance(node, _NODES) or type(node) in _OPERATORS
 
 
 def _refused(condition: str) -> ScenarioError:
     return ScenarioError(
-        _(
+        Text.of(
             "{condition!r} is not a condition; write comparisons (==, !=, <, <=, >, >=) of numbers and saved names,"
-            " with +, -, and, or, not."
-        ).format(condition=condition)
+            " with +, -, and, or, not.",
+            condition=condition,
+        )
     )

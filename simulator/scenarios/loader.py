@@ -13,12 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
-from simulator.i18n import gettext as _
+from simulator.i18n.text import Text
 from simulator.model import Invariant, Outcome, Scenario, Schedule, SessionScript, Variant
 from simulator.scenarios import waits
-from simulator.scenarios.checks import Problem, check, step
-from simulator.scenarios.positions import Positions
-from simulator.scenarios.schema import MAX_FILE_BYTES, ScenarioSpec, VariantSpec
+from simulator.scenarios.checks import Problem, check, commits_itself, step
+from simulator.scenarios.positions import Positions, nesting
+from simulator.scenarios.schema import MAX_FILE_BYTES, ScenarioSpec, SessionOptionsSpec, VariantSpec
 from simulator.scenarios.sentences import problem_of
 
 #: Messages quote the file; a quotation may be as long as the file.
@@ -45,14 +45,19 @@ def load(text: str, name: str) -> Scenario:
 def load_file(path: str | Path) -> Scenario:
     """Read one scenario file. Raises ScenarioError, also where it cannot be opened."""
     path = Path(path)
+    return load(read_text(path, MAX_FILE_BYTES), path.name)
+
+
+def read_text(path: Path, most: int) -> str:
+    """A file's text, of one that is larger only the bytes that show it. Raises ScenarioError."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         raise ScenarioError(
-            _("{name} cannot be opened: {error}.").format(name=path.name, error=error.strerror)
+            Text.of("{name} cannot be opened: {error}.", name=path.name, error=error.strerror)
         ) from None
-    return load(_decode(data, path.name), path.name)
+    return _decode(data, path.name)
 
 
 @lru_cache(maxsize=1)
@@ -71,9 +76,9 @@ def find(key: str) -> Scenario:
         return known[key]
     near = difflib.get_close_matches(key[:80].lower(), known, n=3, cutoff=0.5)
     raise ScenarioError(
-        _("There is no scenario {key!r}; did you mean {near}?").format(key=key[:80], near=", ".join(near))
+        Text.of("There is no scenario {key!r}; did you mean {near}?", key=key[:80], near=", ".join(near))
         if near
-        else _("There is no scenario {key!r}; there are {known}.").format(key=key[:80], known=", ".join(known))
+        else Text.of("There is no scenario {key!r}; there are {known}.", key=key[:80], known=", ".join(known))
     )
 
 
@@ -83,7 +88,7 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ScenarioError(
-            _("{name}, line {line}: this is not UTF-8 text; save the file as UTF-8.").format(name=name, line=line)
+            Text.of("{name}, line {line}: this is not UTF-8 text; save the file as UTF-8.", name=name, line=line)
         ) from None
 
 
@@ -93,32 +98,45 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         line = text[: error.start].count("\n") + 1
         raise ScenarioError(
-            _("{name}, line {line}: this is not UTF-8 text; save the file as UTF-8.").format(name=name, line=line)
+            Text.of("{name}, line {line}: this is not UTF-8 text; save the file as UTF-8.", name=name, line=line)
         ) from None
     if size > MAX_FILE_BYTES:
         raise ScenarioError(
-            _("{name} is too large; a scenario file has at most {limit} KiB.").format(
-                name=name, limit=MAX_FILE_BYTES // 1024
+            Text.of(
+                "{name} is too large; a scenario file has at most {limit} KiB.", name=name, limit=MAX_FILE_BYTES // 1024
+            )
+        )
+    deep = nesting(text)
+    if deep is not None:
+        raise ScenarioError(
+            Text.of(
+                "{name}, line {line}: brackets or dotted names are nested deeper than any scenario needs.",
+                name=name,
+                line=deep,
             )
         )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(text, name, str(error)) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits; brackets in thousands of brackets
-        raise ScenarioError(_("{name}: a number or a nesting is beyond what TOML is for.").format(name=name)) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; brackets that are never closed
+        raise ScenarioError(Text.of("{name}: a number or a nesting is beyond what TOML is for.", name=name)) from None
 
 
 def _not_toml(text: str, name: str, message: str) -> ScenarioError:
     """The parser's message, with the place in front; where it says "end of document", that place."""
     match = _AT.fullmatch(message)
     lines = text.split("\n")
-    what = match["what"] if match else message
+    what = _cut(match["what"] if match else message)
     line = int(match["line"]) if match and match["line"] else len(lines)
     column = int(match["column"]) if match and match["column"] else len(lines[-1]) + 1
     return ScenarioError(
-        _("{name}, line {line}, column {column}: this is not TOML: {what}.").format(
-            name=name, line=line, column=column, what=what
+        Text.of(
+            "{name}, line {line}, column {column}: this is not TOML: {what}.",
+            name=name,
+            line=line,
+            column=column,
+            what=what,
         )
     )
 
@@ -127,8 +145,13 @@ def _first(problems: list[Problem], positions: Positions, name: str) -> Scenario
     """The problem that stands first in the file."""
     problem = min(problems, key=lambda problem: (problem.missing, positions.line(problem.location)))
     line = positions.line(problem.location)
-    sentence = problem.sentence if len(problem.sentence) <= MAX_SENTENCE else f"{problem.sentence[:MAX_SENTENCE]}…"
-    return ScenarioError(_("{name}, line {line}: {problem}").format(name=name, line=line, problem=sentence))
+    return ScenarioError(
+        Text.of("{name}, line {line}: {problem}", name=name, line=line, problem=problem.sentence.cut(MAX_SENTENCE))
+    )
+
+
+def _cut(sentence: str) -> str:
+    return sentence if len(sentence) <= MAX_SENTENCE else f"{sentence[:MAX_SENTENCE]}…"
 
 
 def _scenario(spec: ScenarioSpec) -> Scenario:
@@ -143,6 +166,8 @@ def _scenario(spec: ScenarioSpec) -> Scenario:
         variants=tuple(map(_variant, spec.variants)),
         invariant=invariant,
         phenomenon=spec.phenomenon,
+        telling=spec.telling,
+        answers=tuple(spec.answers),
         occurs_at=tuple(spec.occurs_at),
         source=spec.source,
         levels=tuple(spec.levels),
@@ -150,14 +175,10 @@ def _scenario(spec: ScenarioSpec) -> Scenario:
 
 
 def _variant(spec: VariantSpec) -> Variant:
-    sessions = tuple(
-        SessionScript(name, tuple(step(name, one) for one in steps), autocommit=name in spec.autocommit)
-        for name, steps in spec.sessions.items()
-    )
     return Variant(
         key=spec.key,
         title=spec.title,
-        sessions=sessions,
+        sessions=tuple(_session(spec, name) for name in spec.sessions),
         schedule=Schedule(tuple(spec.schedule)),
         is_fix=spec.is_fix,
         expectations={level: Outcome(word) for level, word in spec.expect.items()},
@@ -165,4 +186,18 @@ def _variant(spec: VariantSpec) -> Variant:
         note=spec.note,
         sqlalchemy=spec.sqlalchemy.strip("\n"),
         waits=None if spec.waits is None else tuple(map(waits.parse, spec.waits)),
+    )
+
+
+def _session(variant: VariantSpec, name: str) -> SessionScript:
+    options = variant.session_options.get(name, SessionOptionsSpec())
+    return SessionScript(
+        name,
+        tuple(step(name, one) for one in variant.sessions[name]),
+        isolation=options.isolation,
+        read_only=options.read_only,
+        deferrable=options.deferrable,
+        autocommit=commits_itself(variant, name),
+        setup=options.setup.strip(),
+        teardown=options.teardown.strip(),
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import tomllib
 
 import tree_sitter_toml
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
 #: Keys and indexes from the root to a value: ("variants", 0, "sessions", "T1", 2, "sql").
 Location = tuple[str | int, ...]
 
 #: Nothing that a scenario file may hold lies deeper.
 _MAX_DEPTH = 8
+#: Nodes of a syntax tree in one another; each bracket and each dot of a key is one or two.
+MAX_NESTING = 40
+#: Dots of a line that cannot be parsed: beyond, they would be a key that costs the standard parser seconds.
+_MAX_DOTS = 1_000
 
 
 def path(location: Location) -> str:
@@ -24,14 +28,38 @@ def path(location: Location) -> str:
     return "".join(parts).removeprefix(".")[:120]
 
 
+def nesting(text: str) -> int | None:
+    """The first line, from 1, with brackets or dotted keys too deep for any scenario; None where there is none."""
+    tree = _tree(text)
+    cursor, depth = tree.walk(), 0
+    while True:
+        if cursor.goto_first_child():
+            depth += 1
+            if depth > MAX_NESTING and cursor.node is not None:
+                return _line(cursor.node)
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return _dotted(text) if tree.root_node.has_error else None
+            depth -= 1
+
+
+def _dotted(text: str) -> int | None:
+    lines = enumerate(text.split("\n"), start=1)
+    return next((number for number, line in lines if line.count(".") > _MAX_DOTS), None)
+
+
+def _tree(text: str) -> Tree:
+    return Parser(Language(tree_sitter_toml.language())).parse(text.encode())
+
+
 class Positions:
     """Lines of one file that the standard parser has accepted."""
 
     def __init__(self, text: str) -> None:
         self._lines: dict[Location, int] = {(): 1}
         self._last: dict[Location, int] = {}
-        tree = Parser(Language(tree_sitter_toml.language())).parse(text.encode())
-        for node in tree.root_node.named_children:
+        for node in _tree(text).root_node.named_children:
             self._statement(node)
 
     def line(self, location: Location) -> int:

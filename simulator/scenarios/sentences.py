@@ -8,11 +8,10 @@ from types import MappingProxyType
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from simulator.i18n import N_
-from simulator.i18n import gettext as _
+from simulator.i18n.text import N_, Text, Value
 from simulator.scenarios.checks import Problem
 from simulator.scenarios.positions import Location, path
-from simulator.scenarios.schema import InvariantSpec, ScenarioSpec, StepSpec, VariantSpec
+from simulator.scenarios.schema import InvariantSpec, ScenarioSpec, SessionOptionsSpec, StepSpec, VariantSpec
 
 #: By pydantic's error type; names in braces come from the error's context, `owner` and `fields` from the schema.
 _SENTENCES: Mapping[str, str] = MappingProxyType(
@@ -44,20 +43,29 @@ def problem_of(detail: ErrorDetails) -> Problem:
     location: Location = detail["loc"][:-1] if is_key else detail["loc"]
     parent = detail["loc"][:-1]
     owner, model = _owner(parent)
-    sentence = _(_SENTENCES.get(detail["type"], "{path}: {message}."))
-    values = {"message": detail["msg"], **detail.get("ctx", {})}
+    sentence = Text(_SENTENCES.get(detail["type"], "{path}: {message}."))
+    values = {name: _value(value) for name, value in {"message": detail["msg"], **detail.get("ctx", {})}.items()}
     fields = ", ".join(model.model_fields)
-    text = sentence.format(path=path(location), owner=owner, fields=fields, **values)
+    text = sentence.given(path=path(location), owner=owner, fields=fields, **values)
     return Problem(location, text, missing=detail["type"] == "missing")
 
 
-def _owner(location: Location) -> tuple[str, type[BaseModel]]:
+def _value(found: object) -> Value | Text:
+    """What pydantic names; of an error that this package's own schema raised, its sentence."""
+    if isinstance(found, ValueError) and found.args and isinstance(found.args[0], Text):
+        return found.args[0]
+    return found if isinstance(found, int | float) else str(found)
+
+
+def _owner(location: Location) -> tuple[Text, type[BaseModel]]:
     """What the table at a location is called, and its keys."""
     match location:
         case ("invariant",):
-            return _("an invariant"), InvariantSpec
+            return Text.of("an invariant"), InvariantSpec
         case ("variants", int()):
-            return _("a variant"), VariantSpec
+            return Text.of("a variant"), VariantSpec
         case ("variants", int(), "sessions", str(), int()):
-            return _("a step"), StepSpec
-    return _("a scenario"), ScenarioSpec
+            return Text.of("a step"), StepSpec
+        case ("variants", int(), "session_options", str()):
+            return Text.of("the options of a session"), SessionOptionsSpec
+    return Text.of("a scenario"), ScenarioSpec

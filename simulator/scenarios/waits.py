@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from simulator.errors import ScenarioError
-from simulator.i18n import gettext as _
+from simulator.i18n.text import Text
 from simulator.model import Wait
 
 #: Longest expected wait, in characters.
@@ -24,30 +24,30 @@ def parse(text: str) -> Wait:
     match = _WAIT.fullmatch(text)
     if match is None:
         raise ScenarioError(
-            _("{text!r} is not a wait; write session.step <- sessions, such as T2.update <- T1.").format(text=text[:80])
+            Text.of("{text!r} is not a wait; write session.step <- sessions, such as T2.update <- T1.", text=text[:80])
         )
     return Wait(match["step"], tuple(re.split(r"\s*,\s*", match["by"])))
 
 
-def problem(text: str, sessions: Mapping[str, Sequence[str]]) -> str | None:
+def problem(text: str, sessions: Mapping[str, Sequence[str]]) -> Text | None:
     """What is wrong with an expected wait of these sessions (name -> step names), if anything."""
     try:
         wait = parse(text)
     except ScenarioError as error:
-        return str(error)
+        return error.text
     session, _dot, step = wait.step.partition(".")
     if step not in sessions.get(session, ()):
-        return _("There is no step {step}.").format(step=wait.step)
+        return Text.of("There is no step {step}.", step=wait.step)
     return _blockers(session, wait.by, sessions)
 
 
-def _blockers(session: str, by: Sequence[str], sessions: Collection[str]) -> str | None:
+def _blockers(session: str, by: Sequence[str], sessions: Collection[str]) -> Text | None:
     unknown = [name for name in by if name not in sessions]
     if unknown:
         known = ", ".join(sessions)
-        return _("There is no session {session!r}; the sessions are {known}.").format(session=unknown[0], known=known)
+        return Text.of("There is no session {session!r}; the sessions are {known}.", session=unknown[0], known=known)
     if session in by:
-        return _("{session} cannot wait for itself.").format(session=session)
+        return Text.of("{session} cannot wait for itself.", session=session)
     if len(set(by)) < len(by):
-        return _("A session is named twice.")
+        return Text.of("A session is named twice.")
     return None

@@ -2,7 +2,7 @@
 
 from simulator.traces.critical import Parts, Totals, critical_path, segments, sentence, totals
 from simulator.traces.objects import ObjectLife, Stay, object_lives
-from simulator.traces.pool import PoolMoment, occupancy
+from simulator.traces.pool import PoolMoment, PoolTotals, occupancy, pool_totals
 from simulator.traces.spans import Request, Trace
 from simulator.traces.trace import read
 
@@ -10,6 +10,7 @@ __all__ = [
     "ObjectLife",
     "Parts",
     "PoolMoment",
+    "PoolTotals",
     "Request",
     "Stay",
     "Totals",
@@ -17,6 +18,7 @@ __all__ = [
     "critical_path",
     "object_lives",
     "occupancy",
+    "pool_totals",
     "read",
     "segments",
     "sentence",

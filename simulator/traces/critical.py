@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
-from simulator.i18n import gettext as _
+from simulator.i18n.text import N_, Text
 from simulator.traces.spans import BackendStay, Request, Statement, Trace
 
 #: What explains a moment first, where several things happen in it (tasks that a request runs side by side).
@@ -61,6 +61,8 @@ class Totals:
     #: those whose end was not seen
     unended: int
     parts: Parts
+    #: what they failed with and how many with each, the most first: (`SerializationFailure 40001`, 43)
+    failures: tuple[tuple[str, int], ...] = ()
 
 
 def segments(request: Request, backends: Sequence[BackendStay] = (), latest_ms: float | None = None) -> list[Segment]:
@@ -162,27 +164,30 @@ def totals(trace: Trace) -> Totals:
         timed_out=sum(request.timed_out for request in trace.requests),
         unended=unended,
         parts=summed,
+        failures=tuple(Counter(request.failure for request in trace.requests if request.failed).most_common()),
     )
 
 
-def sentence(parts: Parts) -> str:
+def sentence(parts: Parts) -> Text:
     """`What made this one take 3.0 s: 2.1 s pool queue, 0.7 s lock, 0.2 s SQL`, the largest first."""
     total = parts.total_ms
     told = sorted(zip(astuple(parts), _phrases(), strict=True), key=lambda pair: -pair[0])
-    words = [phrase.format(time=duration(ms)) for ms, phrase in told if ms > 0 and ms >= _TOLD * total]
-    return _("What made this one take {total}: {parts}").format(total=duration(total), parts=_(", ").join(words))
+    words = [phrase.given(time=duration(ms)) for ms, phrase in told if ms > 0 and ms >= _TOLD * total]
+    return Text.of(
+        "What made this one take {total}: {parts}", total=duration(total), parts=Text.joined(N_(", "), words)
+    )
 
 
-def _phrases() -> tuple[str, ...]:
+def _phrases() -> tuple[Text, ...]:
     """In the order of Parts."""
     return (
-        _("{time} pool queue"),
-        _("{time} connecting"),
-        _("{time} lock"),
-        _("{time} SQL"),
-        _("{time} COMMIT or ROLLBACK"),
-        _("{time} LLM"),
-        _("{time} application"),
+        Text.of("{time} pool queue"),
+        Text.of("{time} connecting"),
+        Text.of("{time} lock"),
+        Text.of("{time} SQL"),
+        Text.of("{time} COMMIT or ROLLBACK"),
+        Text.of("{time} LLM"),
+        Text.of("{time} application"),
     )
 
 

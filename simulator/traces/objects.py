@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.history.words import ObjectState
 from simulator.traces.spans import Move, Trace
 
 
@@ -15,13 +16,14 @@ class Stay:
     seq: int
     start_ms: float
     end_ms: float | None
-    #: transient, pending, persistent, deleted, detached
-    state: str
+    state: ObjectState
     #: its attributes must be loaded again before they can be read
     expired: bool
     #: what brought it there: add, query, flush, commit …
     cause: str
     session: str | None
+    #: what ended it: the next stay's cause, or `collected`; "" where nothing was seen to
+    ended_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,26 @@ def object_lives(trace: Trace, request: str | None = None) -> tuple[ObjectLife, 
 
     Before its first move an object's state is known, and how long it had it is not: no stay begins there.
     """
-    moves: dict[tuple[str | None, str], list[Move]] = {}
+    every: dict[str, list[Move]] = {}
     for move in trace.moves:
-        if request is None or move.event.request == request:
-            moves.setdefault((move.event.request, move.event.object), []).append(move)
-    return tuple(_life(name, of, each) for (of, name), each in moves.items())
+        every.setdefault(move.event.object, []).append(move)
+    stays: dict[tuple[str | None, str], list[tuple[Move, Stay]]] = {}
+    for name, moves in every.items():
+        # A stay in one request ends also with a move in another: an object is in one state.
+        for move, following in zip(moves, (*moves[1:], None), strict=True):
+            if move.event.after != ObjectState.NONE and request in (None, move.event.request):
+                stays.setdefault((move.event.request, name), []).append((move, _stay(move, following)))
+    lives = [_life(name, of, each) for (of, name), each in stays.items()]
+    return tuple(sorted(lives, key=lambda life: life.stays[0].seq))
 
 
-def _life(name: str, request: str | None, moves: list[Move]) -> ObjectLife:
-    ends = [move.at_ms for move in moves[1:]] + [None]
-    stays = tuple(_stay(move, end) for move, end in zip(moves, ends, strict=True))
-    keys = [move.event.key for move in moves if move.event.key]
-    return ObjectLife(name, keys[-1] if keys else "", request, stays)
+def _life(name: str, request: str | None, stays: list[tuple[Move, Stay]]) -> ObjectLife:
+    keys = [move.event.key for move, _stay in stays if move.event.key]
+    return ObjectLife(name, keys[-1] if keys else "", request, tuple(stay for _move, stay in stays))
 
 
-def _stay(move: Move, end_ms: float | None) -> Stay:
-    event = move.event
-    return Stay(event.seq, move.at_ms, end_ms, event.after, event.expired, event.cause, event.session)
+def _stay(move: Move, following: Move | None) -> Stay:
+    event, end, ended_by = move.event, None, ""
+    if following is not None:
+        end, ended_by = following.at_ms, following.event.cause
+    return Stay(event.seq, move.at_ms, end, event.after, event.expired, event.cause, event.session, ended_by)

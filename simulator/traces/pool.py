@@ -10,6 +10,21 @@ from simulator.traces.spans import Span, Trace
 
 
 @dataclass(frozen=True, slots=True)
+class PoolTotals:
+    """What the whole trace came to, of every request and of what belongs to none."""
+
+    #: at once, at most
+    checked_out: int = 0
+    open: int = 0
+    #: open beyond `pool_size`, at once, at most
+    overflow: int = 0
+    waiting: int = 0
+    #: how often a connection was given, and a wait for one ended in vain by the pool's time-out
+    checkouts: int = 0
+    timed_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PoolMoment:
     """How the pool stands from `at_ms` to the next moment."""
 
@@ -22,6 +37,25 @@ class PoolMoment:
     waiting: int
     #: open connections that nobody holds
     idle: int
+
+    @property
+    def open(self) -> int:
+        """Connections that are open."""
+        return self.checked_out + self.idle
+
+
+def pool_totals(trace: Trace) -> PoolTotals:
+    """Read off the same spans as the curve and the slots."""
+    moments = occupancy(trace)
+    waits = [wait for request in trace.groups for wait in request.waits]
+    return PoolTotals(
+        checked_out=max((moment.checked_out for moment in moments), default=0),
+        open=max((moment.open for moment in moments), default=0),
+        overflow=max((moment.overflow for moment in moments), default=0),
+        waiting=max((moment.waiting for moment in moments), default=0),
+        checkouts=sum(len(slot.holds) for slot in trace.slots),
+        timed_out=sum(wait.timed_out for wait in waits),
+    )
 
 
 def occupancy(trace: Trace) -> tuple[PoolMoment, ...]:
@@ -53,11 +87,14 @@ def _size(trace: Trace, at_ms: float) -> int | None:
 
 def _changes(trace: Trace) -> Iterator[tuple[float, str, int]]:
     spans: list[tuple[str, Span]] = [("open", each) for each in trace.connections]
+    spans += [("held", each) for slot in trace.slots for each in slot.holds]
     for request in trace.groups:
         queued = [wait for wait in request.waits if wait.queued]
-        spans += [("held", each) for each in request.holds]
         spans += [("waiting", each) for each in queued]
         spans += [("connecting", each) for wait in queued for each in wait.connecting]
+    # Another size makes another overflow, although nothing is opened or closed.
+    begun = min((span.start_ms for _what, span in spans), default=float("inf"))
+    yield from ((pool.start_ms, "size", 0) for pool in trace.pools if pool.start_ms > begun)
     for what, span in spans:
         yield span.start_ms, what, 1
         if span.end_ms is not None:

@@ -10,8 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simulator.lifecycle import ObjectStateChanged, PoolObserved
+from simulator.history.application import ObjectStateChanged, PoolObserved
+from simulator.history.words import SessionLeaving, SessionOutcome
 from simulator.model import Scalar
+
+#: Statuses of HTTP that tell of a failure of the server's.
+_SERVER_ERRORS = frozenset(map(str, range(500, 600)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +72,8 @@ class Transaction(Span):
     """A Session's transaction, from autobegin on; a savepoint where `nested`."""
 
     nested: bool = False
-    #: `committed`, `rolled back`, `closed`; "" where its end was not seen
-    outcome: str = ""
+    #: None where its end was not seen
+    outcome: SessionOutcome | None = None
     #: when it took its connection; None where it never needed one
     connected_ms: float | None = None
 
@@ -87,7 +91,7 @@ class Flush(Span):
 class Commit(Span):
     """A call of `Session.commit()`; `outcome` is how the transaction ended."""
 
-    outcome: str = ""
+    outcome: SessionOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +104,7 @@ class SessionLife:
     created_ms: float | None = None
     #: None: nobody was seen to close it
     closed_ms: float | None = None
-    #: `close`, `reset`, `collected`
-    closed_how: str = ""
+    closed_how: SessionLeaving | None = None
     #: the first and the last that was seen of it
     first_ms: float
     last_ms: float
@@ -175,6 +178,10 @@ class Request:
     #: `ok`, `failed`, `200` …; "" where its end was not seen
     outcome: str = ""
     error: str = ""
+    #: as in RequestEnded
+    error_class: str = ""
+    cause_class: str = ""
+    sqlstate: str = ""
     sessions: tuple[SessionLife, ...] = ()
     waits: tuple[PoolWait, ...] = ()
     holds: tuple[Hold, ...] = ()
@@ -195,7 +202,16 @@ class Request:
     @property
     def failed(self) -> bool:
         """It ended with an error: raised, or an HTTP status from 500 on."""
-        return bool(self.error) or self.outcome == "failed" or (self.outcome.isdigit() and int(self.outcome) >= 500)
+        return bool(self.error) or self.outcome == "failed" or self.outcome in _SERVER_ERRORS
+
+    @property
+    def failure(self) -> str:
+        """What it failed with, as one names it: `SerializationFailure 40001`, `TimeoutError`, `500`; "" where not."""
+        if not self.failed:
+            return ""
+        # Histories from before the classes were kept have the class in the text alone.
+        name = self.cause_class or self.error_class or self.error.partition(":")[0] or self.outcome
+        return f"{name} {self.sqlstate}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +254,11 @@ class Pool:
 
     start_ms: float
     settings: PoolObserved
+
+    @property
+    def seq(self) -> int:
+        """That of its event."""
+        return self.settings.seq
 
     @property
     def capacity(self) -> int | None:

@@ -6,27 +6,30 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from simulator import lifecycle
-from simulator.event import Event
-from simulator.history import History, StatementFailed, StatementFinished, StatementStarted
+from simulator.history import application as lifecycle
+from simulator.history.event import Event
+from simulator.history.schedule import History, StatementFailed, StatementFinished, StatementStarted
+from simulator.history.words import BackendState, DriverStatus, EndingCommand
 from simulator.traces.drafts import Draft, Drafts, RequestDraft, SessionDraft, hold
 from simulator.traces.spans import BackendStay, Connection, Move, Point, Pool, Slot, Trace
 
 #: Of these commands something follows at once when they have returned.
-_TIMED = ("COMMIT", "ROLLBACK", "reset")
+_TIMED = (EndingCommand.COMMIT, EndingCommand.ROLLBACK, "reset")
+#: where the pool's reset sends a ROLLBACK
+_ROLLED_BACK_BY_POOL = (DriverStatus.IN_TRANSACTION, DriverStatus.IN_FAILED_TRANSACTION)
 
 
 def read(history: History) -> Trace:
     """The trace of a history that the recorder made; of any other one, what is an application's in it."""
     begins = (event.at_ns for event in history.events if isinstance(event, lifecycle.RequestStarted))
     zero = next(begins, history.events[0].at_ns if history.events else 0)
-    reader = _Reader(zero)
+    reader = _TraceReader(zero)
     for event in history.events:
         reader.take(event)
     return reader.trace()
 
 
-class _Reader:
+class _TraceReader:
     """Spans that are open are kept by what both of their events name."""
 
     def __init__(self, zero_ns: int) -> None:
@@ -83,7 +86,8 @@ class _Reader:
         self._group(event).fields.update(key=event.key, title=event.title)
 
     def _request_ended(self, event: lifecycle.RequestEnded) -> None:
-        self._group(event).fields.update(end_ms=self._now, outcome=event.outcome, error=event.error)
+        names = ("outcome", "error", "error_class", "cause_class", "sqlstate")
+        self._group(event).fields.update(end_ms=self._now, **{name: getattr(event, name) for name in names})
 
     def _work_started(self, event: lifecycle.WorkStarted) -> None:
         draft = self._begun(event, category=event.category, label=event.label)
@@ -151,13 +155,22 @@ class _Reader:
         self._pools.append(Pool(start_ms=self._now, settings=event))
 
     def _requested(self, event: lifecycle.ConnectionRequested) -> None:
-        capacity = self._pools[-1].capacity if self._pools else None
-        queued = capacity is not None and len(self._held) + len(self._asked) >= capacity
-        fields = {"asked": event.asked, "session": event.session, "queued": queued, "connecting": Drafts()}
+        fields = {"asked": event.asked, "session": event.session, "queued": self._is_full(), "connecting": Drafts()}
         draft = self._asked[event.asked] = self._begun(event, **fields)
         self._group(event).waits.append(draft)
 
+    def _is_full(self) -> bool:
+        """Every connection that the pool may have is out or promised; those of a pool before it do not count."""
+        pool = self._pools[-1] if self._pools else None
+        if pool is None or pool.capacity is None:
+            return False
+        drafts = (*self._held.values(), *self._asked.values())
+        taken: int = sum(draft["seq"] > pool.seq for draft in drafts)
+        return taken >= pool.capacity
+
     def _connecting(self, event: lifecycle.ConnectingStarted) -> None:
+        # One that failed and is tried again has no event of its own.
+        self._connected(event.asked)
         if event.asked in self._asked:
             self._asked[event.asked]["connecting"].begin(self._begun(event))
 
@@ -172,6 +185,8 @@ class _Reader:
             self._open_connection(event, event.slot, event.backend)
 
     def _open_connection(self, event: Event, slot: int, backend: int | None) -> None:
+        # Nobody saw the one before it close; two of one number are never open at once.
+        self._end_connection(slot)
         draft = self._open[slot] = self._begun(event, slot=slot, backend=backend)
         self._connections.append(draft)
 
@@ -195,6 +210,7 @@ class _Reader:
             draft.update(timed_out=event.timed_out, error=event.error)
 
     def _answered(self, asked: int) -> Draft | None:
+        self._connected(asked)
         draft = self._asked.pop(asked, None)
         if draft is not None:
             draft["end_ms"] = self._now
@@ -202,7 +218,7 @@ class _Reader:
 
     def _reset(self, event: lifecycle.ConnectionReset) -> None:
         sends = not self._pools or self._pools[-1].settings.reset_on_return != "none"
-        if sends and not event.was_reset and event.status in ("in transaction", "in failed transaction"):
+        if sends and not event.was_reset and event.status in _ROLLED_BACK_BY_POOL:
             self._command(event, "reset")
 
     def _checked_in(self, event: Event) -> None:
@@ -215,10 +231,14 @@ class _Reader:
             self._held[event.slot]["invalidated"] = event.reason or "invalidated"
 
     def _closed(self, event: lifecycle.ConnectionClosed) -> None:
-        self._checked_in(event)
-        draft = self._open.pop(event.slot, None) if event.slot is not None else None
-        if draft is not None:
-            draft["end_ms"] = self._now
+        if event.slot is not None:
+            self._end_connection(event.slot)
+
+    def _end_connection(self, slot: int) -> None:
+        for spans in (self._held, self._open):
+            draft = spans.pop(slot, None)
+            if draft is not None:
+                draft["end_ms"] = self._now
 
     # Statements and backends
 
@@ -267,7 +287,7 @@ class _Reader:
         before = self._stays.pop(event.backend, None)
         if before is not None:
             before["end_ms"] = self._now
-        if event.state == "gone":
+        if event.state == BackendState.GONE:
             return
         names = ("backend", "state", "wait", "blocked_by")
         draft = self._stays[event.backend] = self._begun(event, **{name: getattr(event, name) for name in names})
@@ -275,37 +295,37 @@ class _Reader:
 
 
 @lru_cache(maxsize=1)
-def _handlers() -> Mapping[type[Event], Callable[[_Reader, Any], None]]:
+def _handlers() -> Mapping[type[Event], Callable[[_TraceReader, Any], None]]:
     """What to do with each kind; kinds of schedules are no application's."""
     return {
-        lifecycle.RequestStarted: _Reader._request_started,
-        lifecycle.RequestEnded: _Reader._request_ended,
-        lifecycle.WorkStarted: _Reader._work_started,
-        lifecycle.WorkEnded: _Reader._work_ended,
-        lifecycle.Moment: _Reader._moment,
-        lifecycle.SessionCreated: _Reader._session_created,
-        lifecycle.SessionBegan: _Reader._session_began,
-        lifecycle.SessionConnected: _Reader._session_connected,
-        lifecycle.SessionEnded: _Reader._session_ended,
-        lifecycle.SessionClosed: _Reader._session_closed,
-        lifecycle.FlushStarted: _Reader._flush_started,
-        lifecycle.FlushEnded: _Reader._flush_ended,
-        lifecycle.CommitStarted: _Reader._commit_started,
-        lifecycle.ObjectStateChanged: _Reader._moved,
-        lifecycle.PoolObserved: _Reader._pool,
-        lifecycle.ConnectionRequested: _Reader._requested,
-        lifecycle.ConnectingStarted: _Reader._connecting,
-        lifecycle.ConnectionOpened: _Reader._opened,
-        lifecycle.ConnectionCheckedOut: _Reader._checked_out,
-        lifecycle.ConnectionRefused: _Reader._refused,
-        lifecycle.ConnectionReset: _Reader._reset,
-        lifecycle.ConnectionCheckedIn: _Reader._checked_in,
-        lifecycle.ConnectionInvalidated: _Reader._invalidated,
-        lifecycle.ConnectionClosed: _Reader._closed,
-        lifecycle.ConnectionBegan: _Reader._began,
-        lifecycle.ConnectionEnding: _Reader._ends,
-        lifecycle.BackendSeen: _Reader._seen,
-        StatementStarted: _Reader._started,
-        StatementFinished: _Reader._finished,
-        StatementFailed: _Reader._failed,
+        lifecycle.RequestStarted: _TraceReader._request_started,
+        lifecycle.RequestEnded: _TraceReader._request_ended,
+        lifecycle.WorkStarted: _TraceReader._work_started,
+        lifecycle.WorkEnded: _TraceReader._work_ended,
+        lifecycle.Moment: _TraceReader._moment,
+        lifecycle.SessionCreated: _TraceReader._session_created,
+        lifecycle.SessionBegan: _TraceReader._session_began,
+        lifecycle.SessionConnected: _TraceReader._session_connected,
+        lifecycle.SessionEnded: _TraceReader._session_ended,
+        lifecycle.SessionClosed: _TraceReader._session_closed,
+        lifecycle.FlushStarted: _TraceReader._flush_started,
+        lifecycle.FlushEnded: _TraceReader._flush_ended,
+        lifecycle.CommitStarted: _TraceReader._commit_started,
+        lifecycle.ObjectStateChanged: _TraceReader._moved,
+        lifecycle.PoolObserved: _TraceReader._pool,
+        lifecycle.ConnectionRequested: _TraceReader._requested,
+        lifecycle.ConnectingStarted: _TraceReader._connecting,
+        lifecycle.ConnectionOpened: _TraceReader._opened,
+        lifecycle.ConnectionCheckedOut: _TraceReader._checked_out,
+        lifecycle.ConnectionRefused: _TraceReader._refused,
+        lifecycle.ConnectionReset: _TraceReader._reset,
+        lifecycle.ConnectionCheckedIn: _TraceReader._checked_in,
+        lifecycle.ConnectionInvalidated: _TraceReader._invalidated,
+        lifecycle.ConnectionClosed: _TraceReader._closed,
+        lifecycle.ConnectionBegan: _TraceReader._began,
+        lifecycle.ConnectionEnding: _TraceReader._ends,
+        lifecycle.BackendSeen: _TraceReader._seen,
+        StatementStarted: _TraceReader._started,
+        StatementFinished: _TraceReader._finished,
+        StatementFailed: _TraceReader._failed,
     }

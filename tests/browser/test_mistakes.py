@@ -7,18 +7,21 @@ import re
 from playwright.sync_api import Page, expect
 
 from simulator.labs.mistakes.catalogue import find
-from tests.browser.conftest import SETTLED
+from tests.browser.conftest import SETTLED, click_middle, seen
 
 SILENT = "shared_commit_lost"
 
 
-def open_mistake(page: Page, key: str) -> None:
-    page.goto(f"/mistakes?mistake={key}")
-    page.wait_for_selector(SETTLED)
-    page.wait_for_selector(f".st-key-mistakes_wrong_{key} .barlayer .point path")
+def copied(page: Page) -> str:
+    """What somebody copies who selects the whole of the mistake's code."""
+    return str(
+        page.locator(".tx-source-mistake").evaluate(
+            "box => { getSelection().selectAllChildren(box); return getSelection().toString() }"
+        )
+    )
 
 
-def test_a_silent_mistake_says_that_all_was_well_and_nothing_is_stored(page: Page) -> None:
+def test_a_silent_mistake_says_that_all_was_well_and_nothing_is_stored_and_a_sign_opens_another(page: Page) -> None:
     page.goto("/mistakes")
     page.wait_for_selector(SETTLED)
     expect(page.locator("[data-verdict=silent]")).to_contain_text("Everybody was told 200.")
@@ -34,29 +37,18 @@ def test_a_silent_mistake_says_that_all_was_well_and_nothing_is_stored(page: Pag
         "line => getComputedStyle(line).backgroundColor"
     )
     assert colour != plain
-
-
-def test_a_click_on_a_bar_tells_what_it_stands_for(page: Page) -> None:
-    open_mistake(page, "deadlock_order")
-    box = page.locator(".st-key-mistakes_wrong_deadlock_order .barlayer .point path").last.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator(".tx-bar")).to_contain_text("ms")
-
-
-def test_a_sign_in_pasted_code_opens_its_demonstration_at_the_top(page: Page) -> None:
-    open_mistake(page, SILENT)
-    page.get_by_role("tab", name="Which of these is in my code?").click()
-    page.locator(".st-key-mistakes_sign_0 button").click()
+    assert seen(page, lambda: copied(page), bool).split("\n")[0].strip() == "class TidyShared:"
+    assert "▶" not in copied(page)
+    page.get_by_role("link", name="Which of these is in my code?").click()
+    page.locator(".st-key-lint_sign_0 button").click()
     expect(page).to_have_url(re.compile("mistake=commit_after_yield"))
     expect(page.locator("[data-verdict=silent]")).to_contain_text("Told with the fix: 1 × 500.")
     expect(page.locator("[data-verdict=silent]")).to_be_in_viewport()
 
 
-def test_code_is_copied_without_its_numbers(page: Page) -> None:
-    open_mistake(page, SILENT)
-    text = page.locator(".tx-source-mistake").evaluate(
-        "box => { getSelection().selectAllChildren(box); return getSelection().toString() }"
-    )
-    assert text.split("\n")[0].strip() == "class TidyShared:"
-    assert "▶" not in text
+def test_a_click_on_a_bar_tells_what_it_stands_for(page: Page) -> None:
+    page.goto("/mistakes?mistake=deadlock_order")
+    page.wait_for_selector(SETTLED)
+    bars = page.locator(".st-key-mistakes_wrong_deadlock_order .txc[data-drawn] .barlayer .point path")
+    click_middle(page, bars.last)
+    expect(page.locator(".tx-bar")).to_contain_text("ms")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from simulator.ui.lifecycle.lanes import MAX_BARS
-from tests.browser.conftest import SETTLED
+from simulator.ui.sessions.lanes import MAX_BARS
+from tests.browser.conftest import SETTLED, at_rest, box_of, click_middle, seen
 
 #: The middle of the widest bar of this kind, in the window; null where none is drawn.
 BAR = """(chart, kind) => {
@@ -24,9 +24,9 @@ def open_sessions(page: Page, query: str) -> Locator:
     """The page after its first run; its swimlanes."""
     page.set_viewport_size({"width": 1280, "height": 1700})
     page.goto(f"/sessions?{query}")
-    page.wait_for_selector(".st-key-lanes_chart .barlayer .point path")
+    page.wait_for_selector(".st-key-sessions_lanes_chart .txc[data-drawn] .barlayer .point path")
     page.wait_for_selector(SETTLED)
-    return page.locator(".st-key-lanes_chart .txc-chart")
+    return page.locator(".st-key-sessions_lanes_chart .txc-chart")
 
 
 def names(chart: Locator) -> Locator:
@@ -35,20 +35,29 @@ def names(chart: Locator) -> Locator:
 
 def click_name(page: Page, chart: Locator, starts: str) -> None:
     """Click into the name of the first lane that has this text."""
-    box = names(chart).filter(has_text=starts).first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click_middle(page, names(chart).filter(has_text=starts).first)
 
 
 def click_bar(page: Page, chart: Locator, kind: str) -> Locator:
     """Click the widest bar of this kind; the box that tells of it."""
-    place = chart.evaluate(BAR, kind)
-    assert place is not None, kind
-    page.mouse.click(*place)
+    page.mouse.click(*at_rest(page, lambda: chart.evaluate(BAR, kind)))
     return page.locator("[class*=st-key-tx_clicked]")
 
 
-def test_a_request_is_opened_and_closed_by_its_name_and_its_sql_is_read(page: Page) -> None:
+def zoom(page: Page, chart: Locator) -> object:
+    """Drag over a part of the plot; the range of the time axis that is shown then."""
+    plot = box_of(page, chart.locator(".nsewdrag").first)
+    whole = chart.evaluate(RANGE)
+    page.mouse.move(plot["x"] + 150, plot["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 400, plot["y"] + 24, steps=5)
+    page.mouse.up()
+    zoomed = seen(page, lambda: chart.evaluate(RANGE), lambda shown: shown[0] > whole[0])
+    assert zoomed[0] > whole[0]
+    return at_rest(page, lambda: chart.evaluate(RANGE))
+
+
+def test_a_request_is_opened_by_its_name_its_sql_is_read_and_the_zoom_is_kept(page: Page) -> None:
     chart = open_sessions(page, "mix=messages&requests=4&pool_size=2&max_overflow=0")
     page.get_by_role("button", name="Close all").click()
     expect(names(chart).filter(has_text="Session S")).to_have_count(0)
@@ -64,52 +73,39 @@ def test_a_request_is_opened_and_closed_by_its_name_and_its_sql_is_read(page: Pa
     expect(told).to_have_count(0)
     click_name(page, chart, "request 2")
     expect(names(chart).filter(has_text="Session S")).to_have_count(0)
+    zoomed = zoom(page, chart)
+    lanes = page.locator(".st-key-sessions_lanes_chart .txc")
+    drawn = int(at_rest(page, lambda: lanes.get_attribute("data-drawn")) or 0)
+    click_name(page, chart, "request 2")
+    expect(names(chart).filter(has_text="Session S")).to_have_count(1)
+    assert at_rest(page, lambda: chart.evaluate(RANGE)) == zoomed
+    expect(lanes).to_have_attribute("data-drawn", str(drawn + 1))
 
 
 def test_the_bar_on_top_is_the_one_that_is_told(page: Page) -> None:
     chart = open_sessions(page, "mix=llm_inside&requests=6&pool_size=2&max_overflow=0&pool_timeout=0.4&llm_s=1")
     expect(click_bar(page, chart, "LLM, other work")).to_contain_text("LLM")
     # By its label: over the wait of whoever got a connection lies the opening of that connection.
-    box = chart.locator(".barlayer .point text").filter(has_text="time-out").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click_middle(page, chart.locator(".barlayer .point text").filter(has_text="time-out").first)
     told = page.locator("[class*=st-key-tx_clicked]")
     expect(told).to_contain_text("waited for the pool, in vain")
     expect(told).to_contain_text("QueuePool limit of size 2 overflow 0 reached")
-    expect(page.locator("[data-number=answered] b")).to_have_text("2 / 6")
+    expect(page.locator("[data-number=answered] b")).to_contain_text("2 / 6")
 
 
-def test_the_zoom_is_kept_when_a_request_is_opened_and_nothing_is_drawn_twice(page: Page) -> None:
-    chart = open_sessions(page, "mix=messages&requests=4&pool_size=2&max_overflow=0")
-    plot = chart.locator(".nsewdrag").first.bounding_box()
-    assert plot is not None
-    whole = chart.evaluate(RANGE)
-    page.mouse.move(plot["x"] + 150, plot["y"] + 20)
-    page.mouse.down()
-    page.mouse.move(plot["x"] + 400, plot["y"] + 24, steps=5)
-    page.mouse.up()
-    page.wait_for_function(
-        "before => document.querySelector('.txc-chart')._fullLayout.xaxis.range[0] > before", arg=whole[0]
-    )
-    zoomed = chart.evaluate(RANGE)
-    drawn = int(page.locator(".st-key-lanes_chart .txc").get_attribute("data-drawn") or 0)
-    page.get_by_role("button", name="Close all").click()
-    expect(names(chart).filter(has_text="Session S")).to_have_count(0)
-    page.wait_for_selector(SETTLED)
-    assert chart.evaluate(RANGE) == zoomed
-    expect(page.locator(".st-key-lanes_chart .txc")).to_have_attribute("data-drawn", str(drawn + 1))
-
-
-def test_fifty_requests_on_a_pool_of_five_are_painted(page: Page) -> None:
-    chart = open_sessions(page, "requests=50&pool_size=5&max_overflow=0&pool_timeout=30")
+def test_fifty_requests_on_a_pool_of_five_fold_into_bands_that_open(page: Page) -> None:
+    chart = open_sessions(page, "mix=messages&requests=50&pool_size=5&max_overflow=0&pool_timeout=30")
+    expect(names(chart).filter(has_text="slots 1 to 5")).to_have_count(1)
+    expect(names(chart).filter(has_text="Save a message ×49")).to_have_count(1)
+    assert 100 < at_rest(page, chart.locator(".barlayer .point path").count) <= MAX_BARS
+    click_name(page, chart, "Save a message ×49")
     expect(names(chart).filter(has_text="request ")).to_have_count(50)
     expect(names(chart).filter(has_text="slot ")).to_have_count(5)
-    assert 100 < chart.locator(".barlayer .point path").count() <= MAX_BARS
 
 
 def test_thousands_of_statements_are_a_thousand_bars_and_the_page_says_so(page: Page) -> None:
     chart = open_sessions(page, "mix=append_history_commits&requests=4&pool_size=4&max_overflow=0")
-    assert chart.locator(".barlayer .point path").count() <= MAX_BARS
+    assert at_rest(page, chart.locator(".barlayer .point path").count) <= MAX_BARS
     expect(page.get_by_text(f"At most {MAX_BARS} bars are drawn")).to_be_visible()
     expect(click_bar(page, chart, "statement")).to_contain_text("of these in one bar")
 
@@ -120,8 +116,19 @@ def test_what_a_setting_does_stands_beside_the_run_before(page: Page) -> None:
     row = page.locator("[data-testid=stTable] tr", has_text="expire_on_commit")
     expect(row).to_contain_text("SELECTs after a commit in the same Session: 4.")
     page.get_by_text("Settings: create_engine and sessionmaker").click()
-    page.locator(".st-key-lifecycle_expire_on_commit label").first.click()
+    page.locator(".st-key-sessions_expire_on_commit label").first.click()
     page.get_by_text("You have changed the controls").wait_for()
     page.get_by_role("button", name="Run", exact=False).first.click()
     expect(row).to_contain_text("SELECTs after a commit in the same Session: 0.")
     expect(row).to_contain_text("True: Objects that a commit expired")
+
+
+def test_a_run_that_waits_for_its_model_is_stopped_and_what_ran_is_shown(page: Page) -> None:
+    page.goto("/sessions?mix=llm_inside&requests=12&llm_s=5&pool_timeout=30")
+    stop = page.get_by_role("button", name="Stop")
+    expect(stop).to_have_count(1)  # and not Streamlit's own, which would leave the page as it stands
+    expect(page.get_by_text("Waiting for the pool now")).to_be_visible()
+    stop.click()
+    expect(page.get_by_text("You stopped this run")).to_be_visible()
+    expect(page.locator(".tx-boxes")).to_contain_text("0 / 12")
+    expect(stop).to_have_count(0)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from simulator.engines.start import open_engine
 from simulator.model import Isolation
-from simulator.run import run_scenario
 from simulator.scenarios.loader import find
+from simulator.verdict.run import run_scenario
 
 FOLDER = Path(__file__).parent / "observed"
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from simulator.engines.cluster import SUPERUSER, Cluster
+from simulator.engines.postgres.embedded.cluster import SUPERUSER, Cluster
 
 #: every character that a URL gives a meaning to
 PASSWORD = "s3cr3t:/?#[]%&=+ pass"
@@ -47,7 +47,7 @@ class PasswordServer:
         return f"postgresql://{role}{secret}@127.0.0.1:{self.port}/{database}{options}"
 
     def roles(self) -> set[str]:
-        """The names of the throw-away roles on the server."""
+        """The names of the roles that were made for runs."""
         found = self.admin.execute(r"SELECT rolname FROM pg_roles WHERE rolname LIKE 'txscope\_lab\_%'")
         return {name for (name,) in found}
 
@@ -77,6 +77,7 @@ def password_server(folder: Path) -> Iterator[PasswordServer]:
     """Start one in this folder, with the roles above and the database `shop`."""
     port = free_port()
     settings = {"listen_addresses": "127.0.0.1", "max_connections": "40", "fsync": "off", "shared_buffers": "16MB"}
+    settings["max_prepared_transactions"] = "4"
     cluster = Cluster(folder / "pg", settings, port)
     cluster.create()
     try:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import psycopg
+import psycopg2
 import pytest
-from sqlalchemy import create_engine, text
+from psycopg.conninfo import conninfo_to_dict
 
-from simulator.engines.cluster import MAJOR
-from simulator.engines.embedded import ROLE_SETTINGS, EmbeddedServer, default_data_dir
-from simulator.engines.postmaster import Postmaster
+from simulator.engines.postgres.connection import ServerConnection
+from simulator.engines.postgres.embedded.cluster import MAJOR
+from simulator.engines.postgres.embedded.postmaster import Postmaster
+from simulator.engines.postgres.embedded.server import EmbeddedServer, default_data_dir
+from simulator.engines.postgres.embedded.tenants import EmbeddedTenants
+from simulator.engines.postgres.settings import TENANT_SETTINGS
+from simulator.engines.postgres.tenant_source import Account
 from simulator.engines.start import open_engine
 from simulator.errors import EngineError
 
 #: joins the server of a folder, says so, and leaves when its input ends
 MEMBER = """
-import sys; from pathlib import Path; from simulator.engines.embedded import EmbeddedServer
+import sys; from pathlib import Path; from simulator.engines.postgres.embedded.server import EmbeddedServer
 server = EmbeddedServer.start(Path(sys.argv[1])); print(server.pid, flush=True); sys.stdin.read(); server.stop()
 """
 
@@ -59,6 +65,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
     """One server for the tests that only ask."""
     with running(tmp_path_factory.mktemp("ask") / "postgres") as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def tenant(shared: EmbeddedServer) -> Iterator[Account]:
+    """Who a run is on that server."""
+    source = EmbeddedTenants(EmbeddedServer.start(shared.data_dir))
+    account = source.claim(1)
+    assert account is not None
+    control = ServerConnection(account.control, source.explain)
+    source.prepare(account, control, time.monotonic() + 20)
+    yield account
+    control.close()
+    source.close()
 
 
 @contextmanager
@@ -102,7 +121,8 @@ def test_the_server_of_a_killed_process_is_found_and_really_stopped(data_dir: Pa
 def test_a_forked_child_does_not_take_the_server_from_its_parent(data_dir: Path) -> None:
     code = """
 import os, sys; from pathlib import Path
-from simulator.engines.embedded import EmbeddedServer; from simulator.engines.postmaster import Postmaster
+from simulator.engines.postgres.embedded.server import EmbeddedServer
+from simulator.engines.postgres.embedded.postmaster import Postmaster
 server = EmbeddedServer.start(Path(sys.argv[1])); os.fork() or sys.exit(); os.wait()
 assert Postmaster.find(server.data_dir)
 """
@@ -120,7 +140,7 @@ def test_one_process_may_use_it_twice_and_stop_twice(data_dir: Path) -> None:
     first, second = EmbeddedServer.start(data_dir), EmbeddedServer.start(data_dir)
     first.stop()
     first.stop()
-    with psycopg.connect(second.lab_conninfo()) as connection:
+    with psycopg.connect(second.admin_conninfo()) as connection:
         connection.execute("SELECT 1")
     second.stop()
     assert not runs(data_dir)
@@ -141,17 +161,12 @@ def test_what_a_dead_server_left_does_not_stand_in_the_way(data_dir: Path, left:
         assert server.pid not in (os.getpid(), 2147483000)
 
 
-def test_the_plain_role_has_what_schedules_rely_on(shared: EmbeddedServer) -> None:
-    with psycopg.connect(shared.lab_conninfo()) as lab:
-        shown = {name: lab.execute("SELECT current_setting(%s)", (name,)).fetchone() for name in ROLE_SETTINGS}
-        assert shown == {name: (value,) for name, value in ROLE_SETTINGS.items()}
-        assert lab.execute("SELECT current_setting('max_connections')::int").fetchone() == (300,)
-        assert lab.execute("SELECT current_setting('is_superuser'), current_user::text").fetchone() == (
-            "off",
-            "txscope_lab",
-        )
-        lab.execute("CREATE SCHEMA mine CREATE TABLE t (id int)")
-        lab.rollback()
+def test_a_tenant_has_what_schedules_rely_on(tenant: Account) -> None:
+    with psycopg.connect(tenant.session) as plain:
+        shown = {name: plain.execute("SELECT current_setting(%s)", (name,)).fetchone() for name in TENANT_SETTINGS}
+        assert shown == {name: (value,) for name, value in TENANT_SETTINGS.items()}
+        asked = plain.execute("SELECT current_setting('is_superuser'), current_user::text").fetchone()
+        assert asked == ("off", tenant.role)
 
 
 FORBIDDEN = (
@@ -165,11 +180,11 @@ FORBIDDEN = (
     "SELECT passwd FROM pg_shadow",
     "SET ROLE postgres",
     "SET SESSION AUTHORIZATION postgres",
-    "ALTER ROLE txscope_lab SUPERUSER",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
     "CREATE ROLE somebody",
     "CREATE DATABASE elsewhere",
-    "CREATE EXTENSION dblink",
-    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '/lib/libc.so.6', 'getpid'",
+    "CREATE EXTENSION dblink SCHEMA public",
+    "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE c AS '/lib/libc.so.6', 'getpid'",
     "ALTER SYSTEM SET jit = on",
     "CREATE TABLE public.t (id int)",
     "SET log_min_messages = debug5",
@@ -177,53 +192,92 @@ FORBIDDEN = (
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
-def test_what_the_plain_role_may_not_do(shared: EmbeddedServer, statement: str) -> None:
-    with psycopg.connect(shared.lab_conninfo(), autocommit=True) as lab:
+def test_what_a_tenant_may_not_do(tenant: Account, statement: str) -> None:
+    with psycopg.connect(tenant.session, autocommit=True) as plain:
         for part in statement.split("; "):
             refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
             with nullcontext() if part.startswith("CREATE TEMPORARY") else refused:
-                lab.execute(part)
+                plain.execute(part)
 
 
-def test_the_plain_role_may_not_enter_other_databases(shared: EmbeddedServer) -> None:
+def test_a_tenant_may_not_enter_other_databases(shared: EmbeddedServer, tenant: Account) -> None:
     for database in ("postgres", "template1"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(shared.lab_conninfo(), dbname=database)
+            psycopg.connect(shared.conninfo(tenant.role, database))
 
 
-def test_both_drivers_log_in(shared: EmbeddedServer) -> None:
-    for driver in ("psycopg", "psycopg2"):
-        engine = create_engine(shared.lab_url(driver))
-        with engine.connect() as connection:
-            assert connection.scalar(text("SELECT current_user::text")) == "txscope_lab"
-        engine.dispose()
+def test_a_database_that_was_half_dropped_is_dropped(data_dir: Path) -> None:
+    with running(data_dir) as server, psycopg.connect(server.admin_conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE half")
+        admin.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'")
+        EmbeddedServer.start(data_dir).stop()
+        assert admin.execute("SELECT FROM pg_database WHERE datname = 'half'").fetchone() is None
 
 
-def test_what_a_visitor_did_to_the_role_is_undone_at_the_next_start(shared: EmbeddedServer) -> None:
-    with psycopg.connect(shared.lab_conninfo(), autocommit=True) as lab:
-        lab.execute("ALTER ROLE txscope_lab SET local_preload_libraries = 'nonsense'")
-        lab.execute("ALTER ROLE txscope_lab SET search_path = nowhere")
-    with pytest.raises(psycopg.OperationalError, match="nonsense"):
-        psycopg.connect(shared.lab_conninfo())
-    EmbeddedServer.start(shared.data_dir).stop()
-    with psycopg.connect(shared.lab_conninfo()) as lab:
-        assert lab.execute("SHOW search_path").fetchone() == ('"$user", public',)
+#: what a shell may say about another server
+ODD = {
+    "PGPORT": "1",
+    "PGHOST": "nowhere.invalid",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGUSER": "x",
+    "PGDATABASE": "x",
+    "PGPASSFILE": "/nowhere",
+    "PGOPTIONS": "-c jit=maybe",
+    "PGDATA": "/nowhere",
+    "PGSERVICE": "not_defined",
+    "PGSSLMODE": "require",
+    "PGSSLCERT": "/nowhere",
+    "PGSSLKEY": "/nowhere",
+    "PGSSLROOTCERT": "system",
+    "PGSSLCERTMODE": "require",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLMINPROTOCOLVERSION": "TLSv9",
+    "PGCHANNELBINDING": "require",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGREQUIREPEER": "nobody",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGLOADBALANCEHOSTS": "sometimes",
+    "PGGSSENCMODE": "require",
+    "PGCONNECT_TIMEOUT": "soon",
+    "PGCLIENTENCODING": "tlhIngan",
+    "PGMINPROTOCOLVERSION": "9",
+    "PGTZ": "nowhere",
+    "PGDATESTYLE": "nonsense",
+    "PGGEQO": "perhaps",
+    "LC_ALL": "tlh_QO.UTF-8",
+    "LANG": "nonsense",
+}
 
 
 def test_settings_for_another_server_do_not_count(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    odd = {"PGPORT": "1", "PGHOST": "nowhere.invalid", "PGUSER": "x", "PGOPTIONS": "-c jit=maybe", "PGDATA": "/nowhere"}
-    for name, value in {**odd, "LC_ALL": "tlh_QO.UTF-8", "LANG": "nonsense"}.items():
+    for name, value in ODD.items():
         monkeypatch.setenv(name, value)
-    with running(data_dir) as server, psycopg.connect(server.lab_conninfo()) as lab:
-        assert lab.execute("SELECT current_user::text").fetchone() == ("txscope_lab",)
+    with running(data_dir) as server:
+        with psycopg.connect(server.admin_conninfo()) as connection:
+            assert connection.execute("SHOW jit").fetchone() == ("off",)
+        keywords = {name: str(value) for name, value in conninfo_to_dict(server.admin_conninfo()).items()}
+        with closing(psycopg2.connect(**keywords)) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW jit")
+            assert cursor.fetchone() == ("off",)
+
+
+def test_a_password_file_that_others_can_read_is_no_warning(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".pgpass").write_text("*:*:*:*:secret\n")
+    (tmp_path / ".pgpass").chmod(0o644)
+    (tmp_path / ".pg_service.conf").write_text("[default]\nhost=nowhere.invalid\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with running(data_dir) as server, psycopg.connect(server.admin_conninfo()):
+        assert "pgpass" not in capfd.readouterr().err
 
 
 def test_a_folder_whose_name_is_long_or_odd(tmp_path: Path) -> None:
     data_dir = tmp_path / 'it\'s a "long" $HOME, `true`; ä 事务' / ("x" * 90) / "postgres"
     with running(data_dir) as server:
-        with psycopg.connect(server.lab_conninfo()) as lab:
-            lab.execute("SELECT 1")
-        socket_dir = Path(psycopg.conninfo.conninfo_to_dict(server.lab_conninfo())["host"])  # type: ignore[arg-type]
+        with psycopg.connect(server.admin_conninfo()) as admin:
+            admin.execute("SELECT 1")
+        socket_dir = Path(psycopg.conninfo.conninfo_to_dict(server.admin_conninfo())["host"])  # type: ignore[arg-type]
         assert socket_dir.stat().st_mode & 0o077 == 0
     assert not runs(data_dir)
 
@@ -231,13 +285,10 @@ def test_a_folder_whose_name_is_long_or_odd(tmp_path: Path) -> None:
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "other" / "notes").mkdir(parents=True)
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "PG_VERSION").write_text("12\n")
     for folder, problem in (
         (tmp_path / "file" / "postgres", "is not a folder"),
         (tmp_path / "file", "is not a folder"),
         (tmp_path / "other", "holds other files"),
-        (tmp_path / "old", "was written by PostgreSQL 12"),
         (tmp_path / ("x" * 300) / "postgres", "is too long"),
         (Path("/proc/txscope/postgres"), "cannot be made there"),
     ):
@@ -247,32 +298,13 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         assert str(folder) in str(caught.value)
 
 
-def test_a_damaged_folder_is_called_so(tmp_path: Path) -> None:
-    with running(tmp_path / "postgres") as server:
-        control = server.data_dir / "global" / "pg_control"
-    control.write_bytes(b"\x12\x07\0\0" * 2048)
-    with pytest.raises(EngineError, match="is damaged"):
-        EmbeddedServer.start(server.data_dir)
-
-
-def test_a_start_that_failed_may_be_tried_again(data_dir: Path) -> None:
-    configuration = data_dir / "postgresql.auto.conf"
-    before = configuration.read_text()
-    configuration.write_text("shared_buffers = nonsense\n")
-    with pytest.raises(EngineError, match=r"did not start: .*contains errors"):
-        EmbeddedServer.start(data_dir)
-    configuration.write_text(before)
-    EmbeddedServer.start(data_dir).stop()
-    assert not runs(data_dir)
-
-
 def test_the_engine_is_embedded_where_no_server_is_named(data_dir: Path, tmp_path: Path) -> None:
     assert default_data_dir({"TXSCOPE_DATA": str(tmp_path)}) == tmp_path / f"postgres-{MAJOR}"
     assert default_data_dir({}).parts[-2:] == ("txscope", f"postgres-{MAJOR}")
     engine = open_engine({"TXSCOPE_DATA": str(data_dir.parent), "DATABASE_URL": ""})
     try:
         info = engine.info()
-        assert (info.embedded, info.role, info.place) == (True, "txscope_lab", f"embedded, in {data_dir}")
+        assert (info.embedded, info.role, str(info.place)) == (True, "txscope_1", f"embedded, in {data_dir}")
         assert info.version.startswith(f"{MAJOR}.")
     finally:
         engine.close()

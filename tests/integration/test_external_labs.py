@@ -9,15 +9,15 @@ import pytest
 from simulator.engines.base import Engine
 from simulator.engines.start import open_engine
 from simulator.errors import EngineBusy
-from simulator.labs.lifecycle.acid import run_acid
-from simulator.labs.lifecycle.catalogue import mix
-from simulator.labs.lifecycle.load import Load, run_load
-from simulator.labs.lifecycle.settings import Settings
+from simulator.history.application import RequestEnded
+from simulator.labs.fastapi.matrix import run_cell
 from simulator.labs.mistakes.catalogue import find
 from simulator.labs.mistakes.run import run_pair
 from simulator.labs.place import open_place
-from simulator.labs.requests.matrix import run_cell
-from simulator.lifecycle import RequestEnded
+from simulator.labs.sessions.acid import run_acid
+from simulator.labs.sessions.catalogue import mix
+from simulator.labs.sessions.load import Load, run_load
+from simulator.labs.sessions.settings import Settings
 from tests.integration.servers import PASSWORD, PasswordServer, password_server
 
 #: as people copy it from a provider's page
@@ -73,9 +73,9 @@ def test_a_role_with_few_connections_is_told_so_before_the_run(server: PasswordS
     engine = open_engine({"DATABASE_URL": server.url("few")})
     try:
         for large in (lambda: run_load(engine, Load(mix("messages"), 12)), lambda: run_pair(engine, find("no_commit"))):
-            with pytest.raises(EngineBusy, match="wants 15 connections, and 6 may be open at once"):
+            with pytest.raises(EngineBusy, match="wants 15 connections, and 5 may be open at once"):
                 large()
-        result = run_load(engine, Load(mix("messages"), 12, settings=Settings(2, 1)))
+        result = run_load(engine, Load(mix("messages"), 12, settings=Settings(2, 0)))
         ended = [event.outcome for event in result.history.events if isinstance(event, RequestEnded)]
         assert (result.messages, ended) == (12, ["ok"] * 12)
     finally:

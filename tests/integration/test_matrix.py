@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from simulator.engines.base import Engine
-from simulator.explore import fingerprint
+from simulator.experiments.matrix import fix_table, hermitage_table, occurs
+from simulator.experiments.orders import fingerprint
 from simulator.export.text import matrix_text
-from simulator.matrix import fix_table, hermitage_table
-from simulator.model import Outcome
+from simulator.model import Outcome, Scenario, Variant
 from simulator.scenarios.loader import catalogue, find
+from tests.integration.cells import ROUNDS, Cells, scenarios, together, variants
 
 #: https://github.com/ept/hermitage, PostgreSQL: o occurs, . prevented; columns RU, RC, RR, SERIALIZABLE
 HERMITAGE = {
@@ -26,44 +27,48 @@ HERMITAGE = {
     "G2-item": "ooo.",
     "G2": "ooo.",
 }
-REPEATS = 20
 
 
-def test_the_hermitage_table_is_the_literatures_and_never_differs(engine: Engine) -> None:
-    for _ in range(REPEATS):
-        seen: dict[str, str] = {}
-        for cell in hermitage_table(engine, catalogue()):
-            mark = {True: "o", False: ".", None: "?"}[cell.occurs]
-            seen[str(cell.scenario.phenomenon)] = seen.get(str(cell.scenario.phenomenon), "") + mark
-        assert seen == HERMITAGE
+def test_the_cases_are_the_literatures() -> None:
+    assert {str(each.phenomenon) for each in catalogue() if each.family == "hermitage"} == set(HERMITAGE)
 
 
-def test_every_variant_comes_to_what_is_expected_and_always_to_the_same(engine: Engine) -> None:
-    # The Locks lab's scenarios have a test of their own: some of them take their time on purpose.
-    scenarios = [scenario for scenario in catalogue() if scenario.family != "locks"]
-    first = [fingerprint(cell.result) for cell in fix_table(engine, scenarios)]
-    for _ in range(REPEATS - 1):
-        cells = list(fix_table(engine, scenarios))
-        wrong = [
-            f"{cell.scenario.key}/{cell.variant.key} {cell.isolation.short}: {cell.result.outcome}, not {cell.expected}"
-            for cell in cells
-            if not cell.as_expected
-        ]
-        assert wrong == []
-        assert [fingerprint(cell.result) for cell in cells] == first
+@pytest.mark.parametrize("scenario", scenarios("hermitage"))
+def test_a_row_of_the_hermitage_table_is_the_literatures(cell: Cells, scenario: Scenario) -> None:
+    name, naive = str(scenario.phenomenon), scenario.variants[0]
+    for number in range(ROUNDS + 1):
+        results = [cell(scenario, naive, isolation).every[number] for isolation in scenario.levels]
+        assert "".join({True: "o", False: ".", None: "?"}[occurs(each, name)] for each in results) == HERMITAGE[name]
 
 
-@pytest.mark.parametrize("key", ["lost_update", "write_skew", "double_booking"])
-def test_naive_breaks_its_invariant_where_an_anomaly_is_found(engine: Engine, key: str) -> None:
-    cells = [cell for cell in fix_table(engine, [find(key)]) if not cell.variant.is_fix]
-    assert {cell.result.outcome.value for cell in cells} >= {"anomaly"}
-    for cell in cells:
-        assert cell.result.invariant is not None
-        assert cell.result.invariant.holds is (cell.result.outcome.value != "anomaly")
+@pytest.mark.parametrize(("scenario", "variant"), variants())
+def test_every_variant_comes_to_what_is_expected_and_always_to_the_same(
+    cell: Cells, scenario: Scenario, variant: Variant
+) -> None:
+    for isolation, expected in variant.expectations.items():
+        results = cell(scenario, variant, isolation).every
+        assert [result.outcome for result in results] == [expected] * len(results), (isolation.short, results[0].reason)
+        assert [result.impossible for result in results] == [None] * len(results)
+        assert len({fingerprint(result) for result in results}) == 1, isolation.short
+
+
+NAIVE = ("lost_update", "write_skew", "double_booking")
+
+
+@pytest.mark.parametrize("key", [pytest.param(key, marks=together(key)) for key in NAIVE])
+def test_naive_breaks_its_invariant_where_an_anomaly_is_found(cell: Cells, key: str) -> None:
+    scenario = find(key)
+    pairs = [(each, level) for each in scenario.variants if not each.is_fix for level in each.expectations]
+    results = [result for variant, level in pairs for result in cell(scenario, variant, level).every]
+    assert Outcome.ANOMALY in {result.outcome for result in results}
+    for result in results:
+        assert result.invariant is not None
+        assert result.invariant.holds is (result.outcome is not Outcome.ANOMALY)
 
 
 def test_the_tables_as_text_say_what_was_seen_and_where_it_differs(engine: Engine) -> None:
     hermitage = list(hermitage_table(engine, [find("p4")]))
+    assert [each.occurs for each in hermitage] == [mark == "o" for mark in HERMITAGE["P4"]]
     fixes = list(fix_table(engine, [find("lost_update")]))
     text = matrix_text(hermitage, fixes)
     assert "occurs" in text

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from simulator.engines.base import Engine, ServerInfo
-from simulator.engines.embedded import EmbeddedServer
-from simulator.engines.postgres import PostgresEngine
-from simulator.engines.room import PostgresRoom, pgconn_of
-from simulator.engines.statements import statement
+from simulator.engines.base import Engine, Probes
+from simulator.engines.postgres.embedded.server import EmbeddedServer
+from simulator.engines.postgres.room import PostgresRoom
+from simulator.engines.postgres.statements import statement
+from simulator.engines.start import open_engine
 from simulator.errors import EngineError
-from simulator.explore import fingerprint
-from simulator.history import History, LocksObserved, RowVersionsObserved
+from simulator.experiments.orders import fingerprint
+from simulator.history.observed import TableVersions, Watched
+from simulator.history.schedule import History, LocksObserved, RowVersionsObserved
 from simulator.model import Isolation, Scalar, Scenario, Variant
-from simulator.run import RunResult, run_scenario
-from simulator.scenarios.loader import catalogue, find
-from simulator.seen import TableVersions, Watched
-from simulator.state import PanelState, state_at
-from simulator.views import Difference, TableView
+from simulator.scenarios.loader import find
+from simulator.state.reader import PanelState, state_at
+from simulator.state.views import Difference, TableView
+from simulator.verdict.run import RunResult, run_scenario
+from tests.integration.cells import Cells, variants
+from tests.integration.leftovers import end_backend, left_behind
+from tests.integration.servers import password_server
 
 SETUP = ("CREATE TABLE item (id int PRIMARY KEY, value int); INSERT INTO item VALUES (1, 10), (2, 20)",)
-ALL = [(scenario, variant) for scenario in catalogue() for variant in scenario.variants]
-IDS = [f"{scenario.key}-{variant.key}" for scenario, variant in ALL]
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def room(engine: Engine) -> Iterator[PostgresRoom]:
     room.close()
 
 
-@pytest.fixture
-def plain_engine(server: EmbeddedServer) -> Iterator[Engine]:
-    """As a server where Txscope has no superuser."""
-    info = ServerInfo("PostgreSQL", server.version, embedded=False, place="here", role="txscope_lab")
-    engine = PostgresEngine(server.lab_conninfo(), info)
-    yield engine
-    engine.close()
+@pytest.fixture(scope="module")
+def plain_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """On a server where Txscope has no superuser."""
+    with password_server(tmp_path_factory.mktemp("plain")) as running:
+        engine = open_engine({"DATABASE_URL": running.url("ada")})
+        yield engine
+        engine.close()
 
 
 def watched(engine: Engine, key: str, isolation: Isolation, variant: str | None = None) -> RunResult:
@@ -61,14 +61,14 @@ def item(seen: Watched) -> TableVersions:
     return next(table for table in seen.tables if table.table == "item")
 
 
-@pytest.mark.parametrize(("scenario", "variant"), ALL, ids=IDS)
+@pytest.mark.parametrize(("scenario", "variant"), variants())
 def test_observation_changes_no_outcome_and_agrees_with_itself(
-    engine: Engine, scenario: Scenario, variant: Variant
+    cell: Cells, scenario: Scenario, variant: Variant
 ) -> None:
     for isolation in dict.fromkeys((*scenario.levels, *variant.expectations)):
-        blind = run_scenario(engine, scenario, variant, isolation)
-        seeing = run_scenario(engine, scenario, variant, isolation, watch=True)
-        assert fingerprint(seeing) == fingerprint(blind), isolation
+        found = cell(scenario, variant, isolation)
+        seeing = found.watched
+        assert {fingerprint(blind) for blind in found.blind} == {fingerprint(seeing)}, isolation
         assert History.from_json(seeing.history.to_json()) == seeing.history
         for event in seeing.history.events:
             if isinstance(event, RowVersionsObserved):
@@ -253,10 +253,7 @@ def test_names_that_need_quoting(engine: Engine) -> None:
     assert [version.values for version in table.versions] == [(1,)]
 
 
-def test_without_a_superuser_only_what_is_visible_is_shown_and_the_engine_says_why(plain_engine: Engine) -> None:
-    capabilities = plain_engine.capabilities()
-    assert not capabilities.sees_dead_versions
-    assert "superuser" in capabilities.no_dead_versions
+def test_without_a_superuser_only_what_is_visible_is_shown(plain_engine: Engine) -> None:
     history = watched(plain_engine, "lost_update", Isolation.READ_COMMITTED).history
     looks = [event for event in history.events if isinstance(event, RowVersionsObserved)]
     assert not any(look.with_dead for look in looks)
@@ -265,8 +262,10 @@ def test_without_a_superuser_only_what_is_visible_is_shown_and_the_engine_says_w
 
 
 def test_the_embedded_engine_sees_dead_versions(engine: Engine) -> None:
-    assert engine.capabilities().sees_dead_versions
-    assert engine.capabilities().no_dead_versions == ""
+    history = watched(engine, "lost_update", Isolation.READ_COMMITTED).history
+    looks = [event for event in history.events if isinstance(event, RowVersionsObserved)]
+    assert all(look.with_dead for look in looks)
+    assert any(not version.visible for look in looks for table in look.tables for version in table.versions)
 
 
 @pytest.mark.parametrize(
@@ -278,57 +277,59 @@ def test_the_embedded_engine_sees_dead_versions(engine: Engine) -> None:
         "CREATE EXTENSION pageinspect SCHEMA public",
     ],
 )
-def test_the_lab_role_cannot_look_into_pages(server: EmbeddedServer, engine: Engine, query: str) -> None:
-    with (
-        psycopg.connect(server.lab_conninfo(), autocommit=True) as lab,
-        pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.DuplicateObject)),
-    ):
-        lab.execute(query)
+def test_the_role_of_a_run_cannot_look_into_pages(room: PostgresRoom, query: str) -> None:
+    session = room.open("T1")
+    session.send(query, {})
+    error = session.finish().error
+    assert error is not None
+    # not allowed, or there already
+    assert error.sqlstate in ("42501", "42710")
 
 
-def test_the_superusers_connection_asks_for_pages_alone(server: EmbeddedServer, engine: Engine) -> None:
-    watched(engine, "lost_update", Isolation.READ_COMMITTED)
-    with psycopg.connect(server.admin_conninfo()) as admin:
-        asked = admin.execute(
-            "SELECT query FROM pg_stat_activity WHERE application_name = 'txscope inspector'"
-        ).fetchall()
-    assert [query[:200] for (query,) in asked] == [statement("heap_versions").decode()[:200]]
-
-
-def test_an_inspector_that_is_killed_is_told_once_and_then_connects_again(
+def test_the_superusers_connection_reads_pages_and_catalogues_and_no_row(
     server: EmbeddedServer, room: PostgresRoom
 ) -> None:
+    """What it asks is what stands in our files: no name of a visitor's table is in it."""
+    do(room, "T1", "UPDATE item SET value = 11 WHERE id = 1", begin="BEGIN")
+    room.observe(Probes((("item", "value > 5"),), ("SELECT sum(value) FROM item",)))
     room.watch()
-    with psycopg.connect(server.admin_conninfo(), autocommit=True) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'txscope inspector'"
-        )
-    assert room.watch().unseen
-    assert item(room.watch()).versions
+    room.ask("SELECT count(*) FROM item")
+    with psycopg.connect(server.admin_conninfo()) as admin:
+        (last,) = admin.execute(
+            "SELECT query FROM pg_stat_activity WHERE pid = %s", (room.tenant.control.pid,)
+        ).fetchone() or ("",)
+        (reads,) = admin.execute("SELECT has_table_privilege('txscope_1', 'pg_authid', 'SELECT')").fetchone() or (None,)
+    assert last[:200] == statement("heap_versions").decode()[:200]
+    assert reads is False
 
 
-def test_an_inspector_that_cannot_log_in_leaves_the_run_as_it_is(server: EmbeddedServer) -> None:
-    info = ServerInfo("PostgreSQL", server.version, embedded=True, place="here", role="txscope_lab")
-    nobody = make_conninfo(server.admin_conninfo(), user="nobody_at_all")
-    engine = PostgresEngine(server.lab_conninfo(), info, inspector_conninfo=nobody)
-    try:
-        result = watched(engine, "lost_update", Isolation.REPEATABLE_READ)
-    finally:
-        engine.close()
-    assert result.reason == ""
-    assert state_at(result.history, -1).notes
-
-
-def test_an_observer_that_is_killed_is_an_engine_error_and_the_room_still_closes(
-    server: EmbeddedServer, engine: Engine, room: PostgresRoom
+@pytest.mark.parametrize("which", ["reader", "control"])
+def test_a_connection_that_is_killed_is_an_engine_error_and_the_room_still_closes(
+    server: EmbeddedServer, engine: Engine, room: PostgresRoom, which: str
 ) -> None:
     do(room, "T1", "UPDATE item SET value = 11 WHERE id = 1", begin="BEGIN")
     room.watch()
-    observer = pgconn_of(room._observer).backend_pid
-    with psycopg.connect(server.admin_conninfo(), autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (observer,))
+    killed = room._reader if which == "reader" else room.tenant.control
+    end_backend(server, killed.pid)
     for _ in range(2):
         with pytest.raises(EngineError):
             room.watch()
     room.close()
     assert engine.rooms_open() == 0
+    assert left_behind(server) == []
+
+
+def test_after_a_killed_connection_the_next_run_is_watched_as_before(
+    server: EmbeddedServer, engine: Engine, room: PostgresRoom
+) -> None:
+    end_backend(server, room.tenant.control.pid)
+    room.close()
+    result = watched(engine, "lost_update", Isolation.REPEATABLE_READ)
+    assert not result.reason
+    assert any(
+        not version.visible
+        for event in result.history.events
+        if isinstance(event, RowVersionsObserved)
+        for table in event.tables
+        for version in table.versions
+    )

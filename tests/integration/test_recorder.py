@@ -19,10 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from simulator.engines.base import Engine
-from simulator.event import Event
-from simulator.history import History, StatementFailed, StatementFinished, StatementStarted
-from simulator.labs.place import Place, open_place
-from simulator.lifecycle import (
+from simulator.history.application import (
     BackendSeen,
     ConnectingStarted,
     ConnectionBegan,
@@ -43,6 +40,9 @@ from simulator.lifecycle import (
     SessionConnected,
     SessionCreated,
 )
+from simulator.history.event import Event
+from simulator.history.schedule import History, StatementFailed, StatementFinished, StatementStarted
+from simulator.labs.place import Place, open_place
 from simulator.recorder import BackendWatch, Recorder, TraceMiddleware, trace
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
-from simulator.ui.delivery import STATIC, Delivery
+from simulator.ui.app.delivery import STATIC, Delivery, index_page
 
 PASSED_ON = 418
 
 
 def delivery() -> Delivery:
-    return Delivery(PlainTextResponse("passed on", status_code=PASSED_ON), ["/", "/anomalies"], "own/script.js?v=1")
+    passed_on = PlainTextResponse("passed on", status_code=PASSED_ON)
+    return Delivery(passed_on, ["/", "/anomalies"], index_page("own/script.js?v=1"), "own/script.js")
 
 
 def get(
@@ -46,6 +48,8 @@ def test_a_page_says_where_its_server_is(path: str) -> None:
     assert b"BACKEND_BASE_URL" in body
     assert b'href="./own/script.js?v=1"' in body
     assert b"static/js/index." in body
+    for drawing in (b"Html", b"BidiComponent"):  # what draws the first sentence is loaded ahead, once
+        assert len(re.findall(rb'modulepreload" crossorigin href="./static/js/' + drawing + rb"\.", body)) == 1
 
 
 def test_a_script_is_compressed_for_the_second_who_asks() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from simulator.model import Scenario, Schedule
-from simulator.ui.link import ANOMALIES, LOCKS, Pick, Shelf, first_level, parameters, query, read, whole
+from simulator.ui.app.address import query
+from simulator.ui.schedules.pick import ANOMALIES, LOCKS, Pick, Shelf, first_level, parameters, read, whole
 
 EVERYTHING = [(shelf, scenario) for shelf in (ANOMALIES, LOCKS) for scenario in shelf.scenarios()]
 

@@ -1,4 +1,4 @@
-"""The Mistakes page: a silent one has just run, every one opens by its link, and what is pasted is read."""
+"""The Mistakes page: a silent one has just run, and every one opens by its link."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from simulator.errors import EngineBusy
+from simulator.labs.lint.signs import RULES
 from simulator.labs.mistakes.catalogue import MISTAKES, find
-from simulator.labs.snippet.signs import RULES
 from simulator.ui.mistakes import picker, runs, words
 from tests.ui.conftest import Opener
 from tests.ui.texts import html_text
-
-MINE = "Which of these is in my code?"
 
 
 def html(at: AppTest) -> str:
@@ -33,14 +31,6 @@ def marked(at: AppTest, tone: str) -> list[str]:
     return [re.sub(r"<[^>]*>", "", line).strip() for line in lines]
 
 
-def paste(at: AppTest, text: str) -> str:
-    at.session_state["mistakes_tabs"] = MINE
-    at.run()
-    at.text_area(key="mistakes_text").set_value(text).run()
-    assert not at.exception, at.exception
-    return " ".join(each.value for each in at.markdown)
-
-
 def test_it_opens_on_a_silent_mistake_that_has_just_run(open_page: Opener) -> None:
     at = open_page("mistakes")
     mistake = find(picker.FIRST)
@@ -57,7 +47,15 @@ def test_it_opens_on_a_silent_mistake_that_has_just_run(open_page: Opener) -> No
 
 @pytest.mark.parametrize(
     ("key", "came"),
-    [("no_commit", "silent"), ("deadlock_order", "raised"), ("n_plus_one", "costs"), ("commit_after_yield", "silent")],
+    [
+        ("no_commit", "silent"),
+        ("deadlock_order", "raised"),
+        ("n_plus_one", "costs"),
+        ("commit_after_yield", "silent"),
+        ("engine_across_fork", "silent"),
+        ("engine_per_request", "silent"),
+        ("streaming_answer", "raised"),
+    ],
 )
 def test_a_link_opens_its_mistake(open_page: Opener, key: str, came: str) -> None:
     at = open_page("mistakes", mistake=key)
@@ -108,34 +106,12 @@ def test_walking_goes_round_at_the_ends(open_page: Opener) -> None:
 
 def test_who_predicts_first_sees_the_code_and_no_answer(open_page: Opener) -> None:
     at = open_page("mistakes")
-    at.toggle(key="predict_first").set_value(True).run()
+    at.toggle(key="app_predict_first").set_value(True).run()
     assert kind(at) is None
     assert marked(at, "mistake") == []
     at.button_group(key=f"mistakes_guess {picker.FIRST}").set_value("nobody").run()
     assert kind(at) == "silent"
     assert any("Right" in each.value for each in at.markdown)
-
-
-def test_a_pasted_mistake_is_named_and_leads_to_its_demonstration(open_page: Opener) -> None:
-    at = open_page("mistakes")
-    text = paste(at, "def get_db():\n    session = SessionLocal()\n    yield session\n    session.commit()\n")
-    assert "Line 4" in text
-    buttons = [button for button in at.button if str(button.key).startswith("mistakes_sign_")]
-    assert buttons
-    buttons[-1].click().run()
-    assert at.selectbox(key="mistakes_select").value in {"commit_after_yield", "no_finally"}
-
-
-def test_what_is_no_python_gets_a_sentence_with_its_line(open_page: Opener) -> None:
-    at = open_page("mistakes")
-    paste(at, "def get_db():\n    yield (\n")
-    assert "Line 2" in at.warning[0].value
-
-
-def test_finding_nothing_proves_nothing(open_page: Opener) -> None:
-    at = open_page("mistakes")
-    paste(at, "with SessionLocal.begin() as session:\n    session.add(Message())\n")
-    assert "no proof" in at.info[0].value
 
 
 def test_every_sign_has_a_demonstration() -> None:

@@ -11,24 +11,27 @@ import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
-from simulator.ui.score_view import PLOTLY, SCRIPT, plotly_route
+from simulator.ui.app.plotly_script import PLOTLY, SCRIPT, plotly_route
 
 
 def page() -> None:
     import streamlit as st
 
-    from simulator.figures.score import Axis, plot_score, score_info
-    from simulator.ui.score_view import clicked, score_view
+    from simulator.figures.score.plot import Axis, plot_score, score_info
+    from simulator.ui.components.score_view import Scene, clicked, follow, score_view
     from tests.unit import score_samples as samples
 
     info = score_info(samples.lost_update(), samples.LOST_UPDATE)
     figure = plot_score(info, Axis(st.session_state.get("axis", "steps")))
-    step = score_view(figure, info.marks, key="score", step=st.session_state.get("want", 0), holds={3: 2500.0})
+    scene = Scene(((0, 1), (1, 0)), 1, 1, 1.0, 2.0, 3.0, (1.0, 2.0), "1 ms", (), 3.0, hold=2500.0)
+    step = score_view(figure, info.marks, key="score", step=st.session_state.get("want", 0), scenes={3: scene})
+    if st.session_state.get("follows"):
+        follow("score", step)
     st.json({"step": step, "clicked": clicked("score")})
 
 
 def open_page(**state: Any) -> AppTest:
-    at = AppTest.from_function(page, default_timeout=30)
+    at = AppTest.from_function(page, default_timeout=100)
     for name, value in state.items():
         at.session_state[name] = value
     return at.run()
@@ -56,10 +59,11 @@ def test_starts_where_the_page_says() -> None:
 
 
 def test_playing_stays_where_there_is_something_to_look_at() -> None:
-    assert [mark["hold"] for mark in data(open_page())["marks"]] == [0, 0, 0, 2500, 0, 0]
+    scenes = [mark["scene"] for mark in data(open_page())["marks"]]
+    assert [scene and scene["hold"] for scene in scenes] == [None, None, None, 2500, None, None]
 
 
-@pytest.mark.parametrize(("want", "step"), [(99, 5), (-3, 0)])
+@pytest.mark.parametrize(("want", "step"), [(99, 5), (-3, -1)])
 def test_a_step_that_is_not_there_is_the_nearest(want: int, step: int) -> None:
     assert shown(open_page(want=want))["step"] == step
 
@@ -94,6 +98,13 @@ def test_the_same_link_twice_moves_the_view_twice() -> None:
         at.session_state["want"] = want
         at = at.run()
         assert shown(at)["step"] == want
+
+
+def test_a_page_that_follows_moves_the_view_back_to_where_it_stood_before() -> None:
+    at = viewer_goes(open_page(want=5, follows=True), 3)
+    assert shown(at)["step"] == 3
+    assert shown(at.run())["step"] == 5, "as after the choice of another level, whose end is the same step"
+    assert data(at)["step"] == 5
 
 
 def test_a_clicked_bar_is_told() -> None:

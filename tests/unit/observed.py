@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from simulator.history import History
+from simulator.history.schedule import History
 
 FOLDER = Path(__file__).parent.parent / "histories" / "observed"
 

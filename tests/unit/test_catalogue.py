@@ -10,10 +10,11 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from simulator.anomalies.access import Unsupported, accesses
-from simulator.anomalies.anomalies import PHENOMENA
+from simulator.anomalies.phenomena import PHENOMENA
 from simulator.model import Isolation, Outcome, Scenario, Variant
 from simulator.scenarios import loader
+from simulator.sql.access import Unsupported, accesses
+from simulator.sql.label import short_sql
 
 RU, RC, RR, SER = Isolation
 CATALOGUE = loader.catalogue()
@@ -167,3 +168,15 @@ def test_every_table_has_a_primary_key(scenario: Scenario, variant: Variant):
     tables = [node for node in created if node.kind == "TABLE"]
     assert tables
     assert all(node.find(exp.PrimaryKeyColumnConstraint) for node in tables)
+
+
+@each_variant
+def test_a_label_tells_writes_of_different_rows_apart(scenario: Scenario, variant: Variant):
+    writes = {
+        step.sql
+        for session in variant.sessions
+        for step in session.steps
+        if step.sql.startswith(("INSERT", "UPDATE", "DELETE"))
+    }
+    rows = {sql.partition(" AND ")[0] for sql in writes}
+    assert len({short_sql(sql) for sql in writes}) == len(rows)

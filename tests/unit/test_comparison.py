@@ -6,12 +6,11 @@ import dataclasses
 
 import pytest
 
-from simulator.anomalies.types import Verdict
 from simulator.engines.base import ServerInfo
-from simulator.figures.comparison import comparison_info, plot_comparison, table
-from simulator.history import History
+from simulator.figures.score.comparison import comparison_info, plot_comparison, table
+from simulator.history.schedule import History
 from simulator.model import Isolation, Outcome, Scenario, Schedule, SessionScript, Step, Variant
-from simulator.run import RunResult
+from simulator.verdict.run import RunResult
 from tests.unit import score_samples as samples
 
 
@@ -26,7 +25,7 @@ def run(
     variant = Variant("naive", "Naive", sessions, schedule, is_fix=False, expectations={isolation: outcome})
     scenario = Scenario("lost_update", "Lost update", "isolation", 1, "", "", (variant,))
     server = ServerInfo("PostgreSQL", "18", True, "here", "tester")
-    return RunResult(scenario, variant, schedule, isolation, server, history, Verdict(), outcome)
+    return RunResult(scenario, variant, schedule, isolation, server, history, outcome=outcome)
 
 
 RC = run(Isolation.READ_COMMITTED, samples.lost_update(), Outcome.ANOMALY)
@@ -54,7 +53,7 @@ def test_first_difference_is_the_first_row_whose_cells_differ() -> None:
 def test_a_wait_that_ends_differently_is_seen_when_it_ends() -> None:
     info = comparison_info([RC, RR])
     assert info.seen_at == 4
-    assert [shape.x0 for shape in plot_comparison(info).layout.shapes if shape.yref == "paper"] == [4]
+    assert [shape.x0 for shape in samples.checked(plot_comparison(info)).layout.shapes if shape.yref == "paper"] == [4]
 
 
 def test_equal_runs_do_not_differ() -> None:
@@ -73,7 +72,7 @@ def test_levels_keep_their_outcome_and_their_order() -> None:
 def test_table_is_plain_data_with_a_column_a_level() -> None:
     assert table(comparison_info([RC, RR]))[3] == {
         "step": "T2.write",
-        "statement": "UPDATE balance = 130",
+        "statement": "accounts 1: balance = 130",
         "RC": "waits for T1, then done",
         "RR": "waits for T1, then ✕ 40001",
     }
@@ -89,7 +88,7 @@ def test_transport_goes_through_the_longest_run_and_names_levels_where_they_diff
 
 
 def test_levels_are_stacked_on_one_step_axis() -> None:
-    figure = plot_comparison(comparison_info([RC, RR]))
+    figure = samples.checked(plot_comparison(comparison_info([RC, RR])))
     assert {trace.xaxis for trace in figure.data} == {"x"}
     assert {trace.yaxis for trace in figure.data} == {"y", "y2"}
     assert figure.layout.yaxis.domain[0] > figure.layout.yaxis2.domain[1]
@@ -106,4 +105,4 @@ def test_only_one_schedule_can_be_compared() -> None:
 def test_nothing_to_compare_is_an_empty_comparison() -> None:
     info = comparison_info([])
     assert (info.rows, info.marks, info.notes, info.first_difference) == ((), (), (), None)
-    assert plot_comparison(info).data == ()
+    assert samples.checked(plot_comparison(info)).data == ()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.figures.countdown import Countdown, Kind, Moment, countdown
-from simulator.figures.score import score_info
-from simulator.history import (
+from simulator.figures.score.countdown import Countdown, Moment, MomentKind, countdown
+from simulator.figures.score.plot import score_info
+from simulator.history.schedule import (
     AnyEvent,
     History,
     ServerMessage,
@@ -18,9 +18,9 @@ from simulator.history import (
     StepBlocked,
     StepResumed,
 )
-from simulator.locks import wait_for_graph
 from simulator.model import Schedule
-from simulator.ui import countdown_view
+from simulator.state.locks import wait_for_graph
+from simulator.ui.schedules import countdown_view
 from tests.unit.observed import observed
 
 
@@ -56,18 +56,18 @@ def of(*events: AnyEvent) -> Countdown:
     return countdown(history, deadlock)
 
 
-def moments(one: Countdown) -> list[tuple[Kind, str, float]]:
+def moments(one: Countdown) -> list[tuple[MomentKind, str, float]]:
     return [(moment.kind, moment.session, round(moment.ms, 3)) for moment in one.moments]
 
 
 def test_the_wait_is_as_long_as_the_server_says_and_the_rest_as_we_saw_it() -> None:
     one = of(*BEFORE, report("T2", 11.3, waited=1.1), *AFTER)
     assert moments(one) == [
-        (Kind.SENT, "T2", 0.0),
-        (Kind.CLOSED, "T2", 0.2),
-        (Kind.LOOKED, "T2", 1.3),
-        (Kind.FAILED, "T2", 1.5),
-        (Kind.WOKE, "T1", 1.7),
+        (MomentKind.SENT, "T2", 0.0),
+        (MomentKind.CLOSED, "T2", 0.2),
+        (MomentKind.LOOKED, "T2", 1.3),
+        (MomentKind.FAILED, "T2", 1.5),
+        (MomentKind.WOKE, "T1", 1.7),
     ]
     assert one.waited_ms == 1.1
     assert one.bar == pytest.approx((0.2, 1.3))
@@ -76,8 +76,8 @@ def test_the_wait_is_as_long_as_the_server_says_and_the_rest_as_we_saw_it() -> N
 
 def test_without_a_report_no_look_is_claimed() -> None:
     one = of(*BEFORE, *AFTER)
-    assert Kind.LOOKED not in [moment.kind for moment in one.moments]
-    assert (Kind.CLOSED, "T2", 0.6) in moments(one)
+    assert MomentKind.LOOKED not in [moment.kind for moment in one.moments]
+    assert (MomentKind.CLOSED, "T2", 0.6) in moments(one)
     assert one.waited_ms is None
     assert one.bar == pytest.approx((0.6, 1.5))
 
@@ -90,11 +90,11 @@ def test_a_victim_that_waited_before_the_circle_closed() -> None:
         event(StatementFailed, "T1", 50.5, sqlstate="40P01", message="deadlock detected"),
     )
     assert moments(one) == [
-        (Kind.SENT, "T1", 0.0),
-        (Kind.WAITS, "T1", 0.3),
-        (Kind.CLOSED_BY_OTHER, "T2", 10.6),
-        (Kind.LOOKED, "T1", 50.4),
-        (Kind.FAILED, "T1", 50.5),
+        (MomentKind.SENT, "T1", 0.0),
+        (MomentKind.WAITS, "T1", 0.3),
+        (MomentKind.CLOSED_BY_OTHER, "T2", 10.6),
+        (MomentKind.LOOKED, "T1", 50.4),
+        (MomentKind.FAILED, "T1", 50.5),
     ]
     assert one.own_timeout == "50ms"
     assert "T1 has set its deadlock_timeout to 50ms" in countdown_view.html(one, 1.0)
@@ -102,19 +102,23 @@ def test_a_victim_that_waited_before_the_circle_closed() -> None:
 
 @pytest.mark.parametrize(("total_ms", "slowed"), [(1.4, 1000), (50.0, 100), (1002.0, 1), (0.0, 1_000_000)])
 def test_it_is_slowed_until_it_can_be_seen(total_ms: float, slowed: int) -> None:
-    one = Countdown("T2", "T2.give", (Moment(Kind.FAILED, "T2", total_ms),), None, "")
+    one = Countdown("T2", "T2.give", (Moment(MomentKind.FAILED, "T2", total_ms),), None, "")
     assert one.slowed == slowed
     assert ("as fast as it was" in countdown_view.html(one, 1000.0)) is (slowed == 1)
 
 
-def test_a_stored_run_stays_at_its_deadlock_as_long_as_it_takes() -> None:
+def test_a_stored_run_is_played_at_its_deadlock_as_long_as_it_takes_and_in_its_order() -> None:
     history = observed("deadlock_rc")
-    marks = score_info(history, Schedule(())).marks
-    ((position, ms),) = countdown_view.holds(history, marks).items()
-    assert marks[position].sqlstate == "40P01"
-    assert ms > 1000
+    info = score_info(history, Schedule(()))
+    ((position, scene),) = countdown_view.scenes(info, history, 1.0).items()
+    assert info.marks[position].sqlstate == "40P01"
+    assert scene.victim == info.marks[position].lane
+    assert set(scene.cycle) == {(0, 1), (1, 0)}
+    assert 0 <= scene.closes <= scene.bar[1] <= scene.fails <= scene.wakes <= scene.length < scene.hold
+    assert [moment.at for moment in scene.moments] == sorted(moment.at for moment in scene.moments)
+    assert "1 ms" in scene.clock
 
 
-def test_a_run_without_a_deadlock_is_held_nowhere() -> None:
+def test_a_run_without_a_deadlock_has_nothing_to_play() -> None:
     history = observed("lost_update_rr")
-    assert countdown_view.holds(history, score_info(history, Schedule(())).marks) == {}
+    assert countdown_view.scenes(score_info(history, Schedule(())), history, 1.0) == {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simulator.anomalies.types import Anomaly, Dependency, DependencyKind, Evidence, Verdict
-from simulator.figures.cycle import cycle_dot, cycle_info, evidence_text
+from simulator.figures.cycle import cycle_dot, cycle_info, evidence_text, known_then
 from simulator.figures.palette import GREY, RED, SESSION_COLORS
-from tests.unit.score_samples import lost_update_verdict
+from simulator.figures.score.plot import score_info
+from tests.unit.score_samples import LOST_UPDATE, lost_update, lost_update_verdict
 
 RW, WW, WR = DependencyKind.RW, DependencyKind.WW, DependencyKind.WR
 
@@ -21,6 +22,21 @@ def test_edges_of_the_minimal_cycle_come_first() -> None:
         ("T1", RW, "T2", False),
     ]
     assert info.anomaly == "P4"
+
+
+def test_an_edge_is_known_with_its_second_statement_and_the_anomaly_with_the_last_edge_of_its_cycle() -> None:
+    info = score_info(lost_update(), LOST_UPDATE, lost_update_verdict())
+    then = [known_then(lost_update_verdict(), info.done(mark.position)) for mark in info.marks]
+    edges = [len(each.dependencies) for each in then]
+    assert edges == sorted(edges)
+    assert edges[0] == 0
+    assert (then[-1].dependencies, then[-1].anomalies) == (
+        lost_update_verdict().dependencies,
+        lost_update_verdict().anomalies,
+    )
+    closed = next(position for position, each in enumerate(then) if each.anomalies)
+    assert 0 < closed < len(then) - 1
+    assert info.marks[closed].position == max(mark.settled_at or 0 for mark in info.marks if mark.in_cycle)
 
 
 def test_same_kind_between_the_same_transactions_is_one_edge_with_all_evidence() -> None:

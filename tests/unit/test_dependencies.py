@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.anomalies.dependencies import dependencies, dirty_reads
-from simulator.anomalies.notation import read_notation
+from tests.notation import read_notation
 
 
 def edges(text: str) -> list[str]:

@@ -6,7 +6,8 @@ import pytest
 
 from simulator.errors import ScenarioError
 from simulator.scenarios import guard, loader, order
-from simulator.scenarios.parameters import names, statements
+from simulator.sql.bind import names
+from simulator.sql.words import statements
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,8 @@ def test_names_come_in_order_of_first_use():
         ("UPDATE t SET a = :a + :b WHERE id = :a", ("a", "b")),
         ("SELECT '12:30'::time, a::int FROM t", ()),
         ("SELECT a[1:2], b[lo:hi] FROM t", ()),
-        (r"SELECT 'see \:note'", ()),
+        ("SELECT 'see :note', $$ :body $$ -- :remark", ()),
+        ("SELECT a[:1], :n::int, E'\\':k'", ("n",)),
         ("SELECT value % 3 = 0 FROM t WHERE id = :id", ("id",)),
     ],
 )
@@ -91,7 +93,7 @@ def test_names_in_sql_are_those_that_the_session_would_bind(sql, used):
 
 
 def test_statements_are_cut_at_semicolons_outside_of_quotes():
-    assert [words[0] for words in statements("SELECT ';'; -- ;\n DELETE FROM t; ")] == ["SELECT", "DELETE"]
+    assert [each.words[0] for each in statements("SELECT ';'; -- ;\n DELETE FROM t; ")] == ["SELECT", "DELETE"]
     assert statements("SELECT 'open") == ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.engines.heap import is_unread, lock_mode, only_locks, read_value
+from simulator.engines.postgres.heap import is_unread, lock_mode, only_locks, read_value
 from simulator.model import Scalar
 
 BOOL, INT8, INT2, INT4, TEXT, FLOAT4, FLOAT8, DATE, NUMERIC, UUID, NAME = (

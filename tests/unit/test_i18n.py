@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 from string import Formatter
 
@@ -10,7 +11,19 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
-from simulator.i18n import LANGUAGES, catalogue_path, choose, gettext, language, ngettext, use
+from simulator.errors import RunError
+from simulator.i18n import (
+    LANGUAGES,
+    NOTHING,
+    Text,
+    catalogue_path,
+    choose,
+    gettext,
+    language,
+    ngettext,
+    speaking,
+    use,
+)
 from simulator.i18n.extract import extract_scenario, template
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
@@ -88,3 +101,46 @@ def test_an_unknown_language_speaks_english() -> None:
     assert language() == "en"
     assert gettext("No such message anywhere") == "No such message anywhere"
     assert ngettext("{n} row", "{n} rows", 2) == "{n} rows"
+
+
+def test_a_text_is_translated_when_it_is_asked_and_not_when_it_is_made() -> None:
+    inner = Text.of("{session} cannot wait for itself.", session="T1")
+    with speaking("zh"):
+        made = Text.of("The graph cannot tell: {reason}", reason=inner)
+    assert str(made) == made.english() == "The graph cannot tell: T1 cannot wait for itself."
+    with speaking("zh"):
+        assert str(made) == gettext("The graph cannot tell: {reason}").format(
+            reason=gettext(inner.template).format(session="T1")
+        )
+        assert str(made) != made.english() == "The graph cannot tell: T1 cannot wait for itself."
+    assert language() == "en"
+
+
+def test_an_error_says_its_sentence_in_the_language_of_who_asks() -> None:
+    error = RunError(Text.of("The server did not answer in time."))
+    assert str(error) == "The server did not answer in time."
+    with speaking("zh"):
+        assert str(error) == gettext("The server did not answer in time.") != error.text.english()
+    assert RunError("in no catalogue {x}").text == Text.verbatim("in no catalogue {x}")
+
+
+def test_texts_are_values() -> None:
+    made = Text.many("{n} run going on", "{n} runs going on", 2)
+    assert str(made) == "2 runs going on"
+    assert str(Text.many("{n} run going on", "{n} runs going on", 1)) == "1 run going on"
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert len({made, made.capitalised(), made.cut(3)}) == 3
+    assert str(made.cut(3)) == "2 r…"
+    assert str(Text("lost update").capitalised()) == "Lost update"
+    assert str(Text.joined(", ", [Text.verbatim("{a}"), "b"])) == "{a}, b"
+    assert (str(NOTHING), bool(NOTHING), bool(Text.verbatim("")), bool(made)) == ("", False, False, True)
+
+
+def test_templates_of_texts_are_found(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "one.py").write_text(
+        "x = Text.of('A {title}', title=1)\ny = Text.many('{n} row', '{n} rows', n)\nz = Failure.of('not this')\n"
+        "w = Text('{nor}: {this}')\n"
+    )
+    found = template(tmp_path)
+    assert [message.id for message in found if message.id] == ["A {title}", ("{n} row", "{n} rows")]

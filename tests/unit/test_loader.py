@@ -8,9 +8,10 @@ import pickle
 import pytest
 
 from simulator.errors import ScenarioError
-from simulator.model import Isolation, Outcome, Wait
+from simulator.model import Isolation, Outcome, SessionScript, Wait
 from simulator.scenarios import loader
 
+OUTCOMES = "'safe', 'retried', 'aborted', 'deadlock', 'waits for ever', 'by design', 'anomaly', 'rule broken'"
 GOOD = """\
 key = "transfer"
 title = "Transfer"
@@ -97,13 +98,51 @@ sessions.T1 = [
 """
 
 
-def test_a_session_without_begin_has_one_step_and_no_commit():
-    naive = loader.load(VACUUM, "tidy.toml").variant("naive")
-    assert [session.autocommit for session in naive.sessions] == [True]
-    with pytest.raises(ScenarioError, match=r"line 11: .* last step of a session must be COMMIT or ROLLBACK"):
-        loader.load(VACUUM.replace('autocommit = ["T1"]\n', ""), "tidy.toml")
-    with pytest.raises(ScenarioError, match=r"line 10: .*autocommit\[0\]: T1 runs without BEGIN"):
-        loader.load(VACUUM.replace("VACUUM job", "COMMIT"), "tidy.toml")
+def tidy(old: str = "", new: str = "") -> SessionScript:
+    assert old in VACUUM
+    return loader.load(VACUUM.replace(old, new, 1), "tidy.toml").variant("naive").sessions[0]
+
+
+def test_a_session_is_as_psql_has_it_where_the_file_says_so_or_the_session_itself_says_begin():
+    unnamed = ('autocommit = ["T1"]\n', "")
+    assert tidy().autocommit
+    assert not tidy(*unnamed).autocommit
+    for sql in ("BEGIN; UPDATE job SET id = 1", "start transaction", "UPDATE job SET id = 1; COMMIT; BEGIN"):
+        assert tidy(
+            'autocommit = ["T1"]\nsessions.T1 = [\n  { name = "vacuum", sql = "VACUUM job" }',
+            f'sessions.T1 = [\n  {{ name = "vacuum", sql = "{sql}" }}',
+        ).autocommit
+    assert tidy(
+        'autocommit = ["T1"]', 'session_options.T1 = { setup = "BEGIN ISOLATION LEVEL SERIALIZABLE" }'
+    ).autocommit
+    # Text in quotes begins nothing.
+    assert not tidy(
+        'autocommit = ["T1"]\nsessions.T1 = [\n  { name = "vacuum", sql = "VACUUM job" }',
+        """sessions.T1 = [\n  { name = "vacuum", sql = "SELECT 'BEGIN'" }""",
+    ).autocommit
+
+
+def test_a_session_has_a_level_of_its_own_and_what_is_sent_before_and_after_the_run():
+    options = (
+        '{ isolation = "ser", read_only = true, deferrable = true, setup = "SET x.y = 1", teardown = "RESET x.y" }'
+    )
+    session = tidy('autocommit = ["T1"]', f"session_options.T1 = {options}")
+    assert (session.isolation, session.read_only, session.deferrable) == (Isolation.SERIALIZABLE, True, True)
+    assert (session.setup, session.teardown) == ("SET x.y = 1", "RESET x.y")
+
+
+def test_a_session_may_go_on_after_its_commit_and_may_be_left_open():
+    more = broken(
+        'sql = "SELECT balance::int FROM wallet" }', 'sql = "COMMIT" },\n  { name = "more", sql = "SELECT 1" }'
+    )
+    more = more.replace('{ name = "commit", sql = "COMMIT" },\n]\n', "]\n").replace('"T2.read"', '"T2.read", "T2.more"')
+    more = more.replace(', "T1.commit", "T2.commit"]', "]")
+    assert [len(session.steps) for session in loader.load(more, "transfer.toml").variant("naive").sessions] == [3, 2]
+
+
+def test_a_value_that_another_session_saved_earlier_in_the_schedule_may_be_used():
+    text = broken("SELECT balance::int FROM wallet", "SELECT :seen + 1")
+    assert loader.load(text, "transfer.toml").variant("naive").step("T2.read").sql == "SELECT :seen + 1"
 
 
 def test_a_scenario_can_be_sent_to_another_process():
@@ -166,7 +205,12 @@ def test_windows_files_are_read(tmp_path):
         ('["rc"]', "[1]", 5, "'1' is not an isolation level"),
         ("RC = ", "RU = ", 15, "variants[0].expect: The scenario has no level RU; its levels are RC, RR, SER."),
         ("RC = ", "RR = ", 15, "variants[0].expect names a level twice."),
-        ('"anomaly"', '"fine"', 15, "variants[0].expect.RC must be 'safe', 'aborted', 'retried' or 'anomaly'."),
+        (
+            '"anomaly"',
+            '"fine"',
+            15,
+            f"variants[0].expect.RC must be {OUTCOMES} or 'undecided'.",
+        ),
         # schedules
         ('"T1.read", ', "", 14, "variants[0].schedule[1]: T1.write stands before T1.read; a session keeps its own"),
         (', "T2.commit"]', "]", 14, "variants[0].schedule: The schedule leaves out T2.commit"),
@@ -194,25 +238,44 @@ def test_windows_files_are_read(tmp_path):
         ("sessions.T1 =", 'autocommit = ["T3"]\nsessions.T1 =', 16, "autocommit[0]: There is no session 'T3'; the"),
         (
             "sessions.T1 =",
-            'autocommit = ["T1"]\nsessions.T1 =',
+            "session_options.T3 = {}\nsessions.T1 =",
             16,
-            "T1 runs without BEGIN, so it has exactly one step",
+            "session_options.T3: There is no session 'T3'; the sessions are T1, T2.",
+        ),
+        (
+            "sessions.T1 =",
+            "session_options.T1 = { level = 1 }\nsessions.T1 =",
+            16,
+            "level is not known here; the options of a session has isolation, read_only, deferrable",
+        ),
+        (
+            "sessions.T1 =",
+            'session_options.T1 = { setup = "COPY t FROM STDIN" }\nsessions.T1 =',
+            16,
+            "session_options.T1.setup: COPY FROM STDIN and COPY TO STDOUT need a client",
         ),
         ("sessions.T1 =", 'autocommit = ["a b"]\nsessions.T1 =', 16, "autocommit[0] must begin with a letter"),
         # values and endings
-        (":seen", ":sen", 18, "variants[0].sessions.T1[1].sql: :sen is used, but earlier steps of this session save"),
-        ("balance::int", ":seen", 23, ":seen is used, but no earlier step of this session has a `save`."),
-        ("seen > 0 and", "row > 0 and", 19, "T1[2].when: row is used, but earlier steps of this session save only"),
+        (":seen", ":sen", 18, "variants[0].sessions.T1[1].sql: :sen is used, but earlier steps save only seen."),
+        ("balance::int", ":rows", 23, "T2[0].sql: :rows is used before T1.write saves it."),
+        (
+            '"SELECT balance FROM wallet", save = "seen"',
+            '"SELECT :x"',
+            17,
+            ":x is used, but no earlier step has a `save`.",
+        ),
+        ("seen > 0 and", "row > 0 and", 19, "T1[2].when: row is used, but earlier steps save only seen, rows."),
         ('"seen > 0"', '"seen >"', 18, "T1[1].when: 'seen >' is not a condition; write comparisons"),
         ('"seen > 0"', '"seen() > 0"', 18, "'seen() > 0' is not a condition"),
         ('"rollback;"', '"SELECT 1"', 19, "T1[2].retry: Only a ROLLBACK step can have `retry`"),
-        (', when = "seen > 0 and rows == 0"', "", 19, "Steps after an unconditional ROLLBACK never run"),
-        ('"COMMIT" }', '"COMMIT", when = "seen > 0" }', 20, "The last step of a session must be COMMIT or ROLLBACK"),
-        ('"COMMIT" }', '"SELECT 1" }', 20, "The last step of a session must be COMMIT or ROLLBACK"),
         ('"COMMIT" }', '"COMMIT", save = "x" }', 20, "T1[3].save: COMMIT returns nothing that could be saved."),
         ("= :seen", "= :seen; SELECT 1", 18, "SQL with `:name` must be a single statement"),
-        ("SELECT balance FROM", "BEGIN; SELECT balance FROM", 17, "no other statement may do so."),
-        ("SELECT balance FROM", "SELECT 1; END; SELECT balance FROM", 17, "no other statement may do so."),
+        (
+            "SELECT balance FROM",
+            "SELECT 1; END; SELECT balance FROM",
+            17,
+            "is the last statement of its step; give what",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(old, new, line, sentence):
@@ -231,7 +294,8 @@ def test_what_is_wrong_is_told_with_its_line(old, new, line, sentence):
         ("a = " + "1" * 5_000, "beyond what TOML is for"),
         ('title = "\ud800"', "transfer.toml, line 1: this is not UTF-8 text"),
         ("[variants.0]\n[variants.1]\nx = 1", "variants must be a list in [ ]."),
-        ("variants = [" + "[" * 90 + "]" * 90 + "]", "must be a table."),
+        ("variants = [" + "[" * 20 + "]" * 20 + "]", "must be a table."),
+        ("variants = [" + "[" * 90 + "]" * 90 + "]", "line 1: brackets or dotted names are nested deeper than any"),
         ("[a]\n" * 2, "Cannot declare ('a',) twice"),
     ],
 )
@@ -265,8 +329,10 @@ def test_sizes_are_limited(text, sentence):
 
 
 def test_a_second_variant_is_found_in_its_own_lines():
-    second = GOOD[GOOD.index("[[variants]]") :].replace('"naive"', '"fixed"').replace("COMMIT", "COMIT", 1)
-    assert message(GOOD + "# a comment\n" + second).startswith("transfer.toml, line 36: variants[1].sessions.T1[3]: ")
+    second = GOOD[GOOD.index("[[variants]]") :].replace('"naive"', '"fixed"').replace(":seen", ":sen")
+    assert message(GOOD + "# a comment\n" + second).startswith(
+        "transfer.toml, line 34: variants[1].sessions.T1[1].sql: "
+    )
 
 
 def test_a_variant_key_is_unique():

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.history import (
+from simulator.history.observed import Lock, SessionSeen
+from simulator.history.schedule import (
     AnyEvent,
     History,
     LocksObserved,
@@ -17,8 +18,7 @@ from simulator.history import (
     StepResumed,
     TransactionEnded,
 )
-from simulator.locks import Wait, WaitForGraph, lock_object, lock_sentence, wait_for_graph, wanted
-from simulator.seen import Lock, SessionSeen
+from simulator.state.locks import Wait, WaitForGraph, lock_object, lock_sentence, wait_for_graph, wanted
 from tests.unit.observed import observed
 
 SESSIONS = ("T1", "T2", "T3", "T4")
@@ -56,12 +56,12 @@ def test_before_the_first_event_nobody_waits() -> None:
 def test_a_wait_is_an_edge_with_its_lock_in_words_and_its_beginning() -> None:
     (wait,) = last(event(StatementStarted, "T2", sql="x"), blocked("T2", "T1")).waits
     assert wait == Wait("T2", "T1", "T2.x", "transactionid 745 (ShareLock)", since=1)
-    assert wait.sentence == "T2 waits for T1: ShareLock on T1's transaction 745"
+    assert str(wait.sentence) == "T2 waits for T1: ShareLock on T1's transaction 745"
 
 
 def test_an_inferred_wait_says_so() -> None:
     (wait,) = last(blocked("T2", "T1", inferred=True)).waits
-    assert wait.sentence.endswith("(inferred)")
+    assert str(wait.sentence).endswith("(inferred)")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_queue_for_a_row_as_it_was_stored() -> None:
     second = [e for e in stored.events if isinstance(e, StepBlocked)][1]
     graph = wait_for_graph(stored, second.seq)
     assert edges(graph) == [("T2", "T1"), ("T3", "T2")]
-    assert graph.waits[1].words == "ExclusiveLock on a row of budget"
+    assert str(graph.waits[1].words) == "ExclusiveLock on a row of budget"
 
 
 OWN = Lock("T1", "transactionid", "ExclusiveLock", granted=True, xid=745, owner="T1")
@@ -148,7 +148,10 @@ OWN = Lock("T1", "transactionid", "ExclusiveLock", granted=True, xid=745, owner=
 @pytest.mark.parametrize(
     ("lock", "sentence"),
     [
-        (Lock("T2", "relation", "RowExclusiveLock", True, relation="account"), "T2 holds RowExclusiveLock on account"),
+        (
+            Lock("T2", "relation", "RowExclusiveLock", True, relation="account"),
+            "T2 holds RowExclusiveLock on table account",
+        ),
         (
             Lock("T2", "transactionid", "ShareLock", False, xid=745, owner="T1"),
             "T2 waits for ShareLock on T1's transaction 745",
@@ -179,22 +182,22 @@ OWN = Lock("T1", "transactionid", "ExclusiveLock", granted=True, xid=745, owner=
     ],
 )
 def test_locks_in_words(lock: Lock, sentence: str) -> None:
-    assert lock_sentence(lock) == sentence
+    assert str(lock_sentence(lock)) == sentence
 
 
 def test_every_transaction_holds_its_own_id() -> None:
     assert OWN.is_own_id
-    assert lock_object(OWN) == "T1's transaction 745"
+    assert str(lock_object(OWN)) == "T1's transaction 745"
 
 
 @pytest.mark.parametrize(
     ("lock", "words"),
     [
-        ("relation wallet (AccessExclusiveLock)", "AccessExclusiveLock on wallet"),
+        ("relation wallet (AccessExclusiveLock)", "AccessExclusiveLock on table wallet"),
         ("advisory 42 (ExclusiveLock)", "ExclusiveLock on advisory lock 42"),
         ("a safe snapshot", "a safe snapshot"),
         ("row 1", "row 1"),
     ],
 )
 def test_what_is_waited_for_in_words(lock: str, words: str) -> None:
-    assert wanted(lock, "T1") == words
+    assert str(wanted(lock, "T1")) == words

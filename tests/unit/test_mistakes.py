@@ -7,13 +7,15 @@ import threading
 from itertools import groupby
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, MissingGreenlet, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from simulator.errors import RunError
 from simulator.labs.mistakes.catalogue import MISTAKES, find
-from simulator.labs.mistakes.entry import OK, Mistake, Side
+from simulator.labs.mistakes.entry import Mistake, Side
 from simulator.labs.mistakes.gate import Gate
-from simulator.labs.mistakes.told import answered, failed
+from simulator.labs.mistakes.told import OK, Told, answered, failed
+from simulator.ui.mistakes import words
 
 SIDES = [
     pytest.param(side, id=f"{mistake.key}-{name}")
@@ -44,11 +46,17 @@ def test_mistake_and_fix_are_shown_by_different_code_or_lines(mistake: Mistake) 
     assert mistake.mistake.expect != mistake.fixed.expect
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=KEYS)
+@pytest.mark.parametrize("mistake", [it for it in MISTAKES if it.silent], ids=lambda it: it.key)
 def test_a_silent_mistake_tells_nobody_of_an_error(mistake: Mistake) -> None:
-    raised = [told for told in mistake.mistake.expect.told if told != OK and not told.isdigit()]
-    if mistake.silent:
-        assert not raised
+    assert [told for told in mistake.mistake.expect.told if told != OK and not told.isdigit()] == []
+
+
+@pytest.mark.parametrize("mistake", [it for it in MISTAKES if not it.silent], ids=lambda it: it.key)
+def test_every_other_raises_costs_or_keeps_something(mistake: Mistake) -> None:
+    wrong, right = mistake.mistake.expect, mistake.fixed.expect
+    raised = [told for told in wrong.told if told != OK and not told.isdigit()]
+    kept = (wrong.connections, wrong.transactions) != (right.connections, right.transactions)
+    assert raised or kept or wrong.figure != right.figure
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=KEYS)
@@ -97,3 +105,14 @@ def test_a_client_is_told_the_class_that_was_raised_and_the_one_inside() -> None
     assert (told.status, told.outcome, told.cause) == (500, "IntegrityError", "ValueError")
     assert answered("A", 41).outcome == OK
     assert answered("A", None).answer == ""
+
+
+def test_the_banner_names_what_was_raised_inside() -> None:
+    wrapped = StatementError("(…) greenlet_spawn has not been called", "SELECT 1", {}, MissingGreenlet("await"))
+    assert words.error(failed("A", wrapped)) == "StatementError: MissingGreenlet"
+    refused = failed("A", IntegrityError("INSERT", {}, ValueError("no such role")))
+    assert words.error(refused) == "IntegrityError: ValueError"
+    assert words.error(Told("A", 500, error="IntegrityError", cause="UniqueViolation", sqlstate="23505")) == (
+        "IntegrityError 23505"
+    )
+    assert words.error(failed("A", PoolTimeout("QueuePool limit"))) == "TimeoutError"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.anomalies.notation import read_notation
 from simulator.anomalies.versions import SETUP, Item
+from tests.notation import read_notation
 
 
 def writers(text: str, name: str) -> list[str]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.anomalies.observations import observe
-from simulator.anomalies.states import NoVerdictError
+from simulator.anomalies.recover.missing import NoVerdictError
+from simulator.anomalies.recover.observations import observe
 from simulator.anomalies.versions import SETUP, Item, Observations
-from simulator.history import CommittedStateObserved, History, StatementFinished
+from simulator.history.schedule import CommittedStateObserved, History, StatementFinished
 from tests.histories.checker.builder import RR, Played
 
 TWO = {1: (1, 100), 2: (2, 20)}
@@ -66,11 +66,15 @@ def test_a_row_that_was_written_back_unchanged_is_a_new_version() -> None:
     assert [version.writer for version in observe(run.history()).versions[Item("account", (1,))]] == [SETUP, "T1"]
 
 
-def test_a_row_written_in_a_savepoint_has_an_unknown_writer() -> None:
+def test_a_row_written_in_a_savepoint_is_of_the_transaction_that_committed() -> None:
     run = Played(TWO).step("T1", "SAVEPOINT s", tag="SAVEPOINT").step("T1", SET_1, tag="UPDATE 1")
-    reason = refusal(run.commit("T1", xmin=4711, r1=(1, 50)).history())
-    assert "account 1" in reason
-    assert "savepoint" in reason
+    versions = observe(run.commit("T1", xmin=4711, r1=(1, 50)).history()).versions
+    assert [version.writer for version in versions[Item("account", (1,))]] == [SETUP, "T1"]
+
+
+def test_a_row_with_another_transactions_id_has_an_unknown_writer() -> None:
+    run = Played(TWO).step("T1", SET_1, tag="UPDATE 1")
+    assert "account 1" in refusal(run.commit("T1", xmin=4711, r1=(1, 50)).history())
 
 
 def test_the_first_and_the_last_statement_that_wrote_a_row_are_known() -> None:

@@ -57,6 +57,13 @@ def test_sessions_are_told_apart_without_red_or_green(kind: str) -> None:
         assert math.dist(seen(one, BLIND[kind]), seen(other, BLIND[kind])) > 0.1, (one, other)
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_outcome_has_no_lanes_colour(outcome: Outcome) -> None:
+    same = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    for lane in SESSION_COLORS:
+        assert math.dist(seen(OUTCOMES[outcome].color, same), seen(lane, same)) > 0.1, lane
+
+
 def test_red_belongs_to_no_session() -> None:
     for color in SESSION_COLORS:
         hue, _saturation, _value = colorsys.rgb_to_hsv(*linear(color))
@@ -69,12 +76,15 @@ def test_every_outcome_has_a_symbol_and_a_word_of_its_own() -> None:
     assert len({outcome_word(outcome) for outcome in Outcome}) == len(Outcome)
 
 
-def test_words_follow_the_language_when_asked() -> None:
+@pytest.mark.parametrize("outcome", Outcome)
+def test_words_follow_the_language_when_asked(outcome: Outcome) -> None:
+    english = outcome_word(outcome)
     use("zh")
     try:
-        assert isinstance(outcome_word(Outcome.SAFE), str)
+        assert outcome_word(outcome) != english
     finally:
         use("en")
+    assert outcome_word(outcome) == english
 
 
 def test_colours_are_given_by_lane_and_repeat_after_the_last() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.replies import DeadlockWait, deadlock_waits
+from simulator.engines.replies import DeadlockWait, deadlock_waits
 
 DETAIL = """\
 Process 7 waits for ShareLock on transaction 745; blocked by process 8.

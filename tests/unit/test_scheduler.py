@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from simulator.engines.base import Block, SessionConnection
-from simulator.engines.fake import FakeEngine, FakeRoom
 from simulator.errors import RunError
-from simulator.history import (
+from simulator.execution.lane import EventLog, StillWaiting
+from simulator.execution.scheduler import Scheduler
+from simulator.history.schedule import (
     StatementFailed,
     StatementFinished,
     StepBlocked,
@@ -18,9 +19,8 @@ from simulator.history import (
     StepSkipped,
     TransactionEnded,
 )
-from simulator.lane import EventLog, StillWaiting
 from simulator.model import Isolation, SessionScript, Step
-from simulator.scheduler import Scheduler
+from tests.fake_engine import FakeEngine, FakeRoom
 
 
 class Stage:
@@ -108,7 +108,7 @@ class StaleAnswers(FakeRoom):
 
 
 def test_an_answer_older_than_a_reply_is_not_believed() -> None:
-    room = StaleAnswers({1: 100}, lambda: None)
+    room = StaleAnswers({1: 100}, lambda: None, time.monotonic() + 1)
     stage = Stage("T1", "T2", room=room)
     stage.play("T1: UPDATE item SET value = 1 WHERE id = 1", "T2: UPDATE item SET value = 2 WHERE id = 1")
     # T1's COMMIT answers late: between the look and the next reply T2 seems to wait for a session that is idle.

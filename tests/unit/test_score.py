@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from simulator.figures.labels import bound, rows_text, short_sql
-from simulator.figures.score import plot_score
-from simulator.figures.score_info import HEAD, Axis, Range, Status
-from simulator.figures.score_reader import score_info
-from simulator.history import History, StepResumed
+from simulator.figures.labels import rows_text
+from simulator.figures.score.info import HEAD, Axis, Range, Status
+from simulator.figures.score.plot import plot_score
+from simulator.figures.score.read import score_info
+from simulator.history.schedule import History, StepResumed, TransactionEnded
 from simulator.model import Schedule
+from simulator.sql.bind import shown
+from simulator.sql.label import short_sql
 from tests.unit import score_samples as samples
 
 
@@ -24,9 +28,9 @@ def test_one_mark_a_step_in_schedule_order() -> None:
 def test_labels_are_short_and_carry_what_came_back() -> None:
     info = score_info(samples.lost_update(), samples.LOST_UPDATE)
     assert [(mark.label, mark.result) for mark in info.marks[:3]] == [
-        ("SELECT balance", "100"),
-        ("SELECT balance", "100"),
-        ("UPDATE balance = 120", ""),
+        ("accounts 1: balance", "100"),
+        ("accounts 1: balance", "100"),
+        ("accounts 1: balance = 120", ""),
     ]
     assert info.marks[2].sql == "UPDATE accounts SET balance = 120 WHERE id = 1"
 
@@ -78,10 +82,26 @@ def test_spans_from_begin_to_end_with_outcome() -> None:
     ]
 
 
+def test_how_a_transaction_ended_that_nobody_committed_or_rolled_back() -> None:
+    script = samples.Script("T1", "T2").begin("T1").read("T1").add(TransactionEnded, "T1", outcome="prepared")
+    script.begin("T2").read("T2").add(TransactionEnded, "T2", outcome="left open").skip("T2", "late", "unsaved", "seen")
+    info = score_info(script.history(), Schedule(("T1.read", "T2.read", "T2.late")))
+    assert [span.outcome for span in info.spans] == ["prepared", "left open"]
+    assert info.marks[-1].detail == "skipped: seen was not saved"
+    assert {"<b>✓?</b>", "<b>…</b>"} <= {note.text for note in samples.checked(plot_score(info)).layout.annotations}
+
+
 def test_failed_statement_keeps_sqlstate_and_message() -> None:
     mark = score_info(samples.lost_update_refused(), samples.LOST_UPDATE).marks[3]
     assert (mark.status, mark.sqlstate, mark.settled_at) == (Status.FAILED, "40001", 4)
     assert mark.detail.startswith("could not serialize access")
+
+
+def test_a_pill_tells_what_its_code_means() -> None:
+    drawn = samples.checked(plot_score(score_info(samples.lost_update_refused(), samples.LOST_UPDATE)))
+    told = {note.text: note.hovertext for note in drawn.layout.annotations}
+    assert "must be run again, as a whole" in told["<b>✕ 40001</b>"].replace("<br>", " ")
+    assert told["<b>✓</b>"] is None
 
 
 def test_cycle_and_closing_step_come_from_the_verdict() -> None:
@@ -89,6 +109,21 @@ def test_cycle_and_closing_step_come_from_the_verdict() -> None:
     assert info.anomaly == "P4"
     assert info.closing == 3
     assert [mark.position for mark in info.marks if mark.in_cycle] == [1, 2, 3]
+
+
+def test_a_circle_that_closed_is_final_with_the_last_commit_of_its_transactions() -> None:
+    info = score_info(samples.lost_update(), samples.LOST_UPDATE, samples.lost_update_verdict())
+    assert info.final == 5
+    drawn = json.loads(plot_score(info).json)["layout"]
+    told = {
+        note["text"]: since["since"] for note, since in zip(drawn["annotations"], drawn["meta"]["notes"], strict=True)
+    }
+    assert (told["⚠ Lost update (P4): the circle closes"], told["⚠ final"]) == (3, 5)
+    frames = [
+        (shape["line"].get("dash"), since)
+        for shape, since in zip(drawn["shapes"], drawn["meta"]["shapes"], strict=True)
+    ]
+    assert frames == [("dot", 3), (None, 5)] * 3
 
 
 def test_deadlock_wakes_by_the_victims_statement() -> None:
@@ -126,12 +161,24 @@ def test_statement_that_still_waits_reaches_to_the_last_step() -> None:
 @pytest.mark.parametrize(
     ("sql", "label"),
     [
-        ("SELECT balance FROM wallet WHERE id = 1", "SELECT balance"),
-        ("select id,\n  balance from wallet for no key update;", "SELECT id, balance for no key update"),
-        ("UPDATE wallet w SET balance = balance - 40 WHERE id = 1 RETURNING balance", "UPDATE balance = balance - 40"),
+        ("SELECT balance FROM wallet WHERE id = 1", "wallet 1: balance"),
+        ("select id,\n  balance from wallet for no key update;", "wallet: id, balance for no key update"),
+        ("UPDATE wallet w SET balance = balance - 40 WHERE id = 1 RETURNING balance", "wallet 1: balance − 40"),
         ("INSERT INTO booking (room, starts) VALUES (5, 10) ON CONFLICT DO NOTHING", "INSERT booking (5, 10)"),
         ("INSERT INTO archive SELECT * FROM booking", "INSERT archive"),
-        ("DELETE FROM ONLY test WHERE value = 20", "DELETE test"),
+        ("DELETE FROM ONLY test WHERE value = 20", "DELETE test (value = 20)"),
+        ("UPDATE test SET value = 11 WHERE id = 2", "test 2: value = 11"),
+        ("SELECT * FROM test WHERE id IN (1, 2)", "test 1, 2: *"),
+        ("SELECT count(*) FROM agent WHERE on_call AND team = 3", "agent (on_call AND team = 3): count(*)"),
+        ("SELECT a.x FROM a JOIN b ON a.id = b.id", "SELECT a.x"),
+        ("SELECT wallet.balance FROM wallet WHERE wallet.id = %(id_1)s", "SELECT wallet.balance"),
+        ("UPDATE wallet SET balance = balance - 80 WHERE id = 1 AND balance >= 80", "wallet 1: balance − 80"),
+        ("SELECT 1 FROM (SELECT 2) x", "SELECT 1"),
+        ("UPDATE test SET value = 1, n = n + 1 WHERE id = 2", "test 2: value = 1, n + 1"),
+        (
+            "SELECT id FROM job WHERE state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE",
+            "job (state = 'queued'): id FOR UPDATE",
+        ),
         ("SET LOCAL lock_timeout = '50ms'; UPDATE a SET b = 1", "SET LOCAL lock_timeout = '50ms' …"),
         ("LOCK TABLE wallet IN SHARE MODE", "LOCK TABLE wallet IN SHARE MODE"),
         (";", ""),
@@ -143,7 +190,7 @@ def test_a_label_says_what_the_statement_does(sql: str, label: str) -> None:
 
 def test_saved_values_are_filled_in_where_their_names_stand() -> None:
     sql = "UPDATE a SET b = :new, t = now()::time WHERE n = :newest"
-    assert bound(sql, [("new", 3), ("newest", "O'Hara\\1")]) == (
+    assert shown(sql, {"new": 3, "newest": "O'Hara\\1"}) == (
         "UPDATE a SET b = 3, t = now()::time WHERE n = 'O''Hara\\1'"
     )
 
@@ -158,7 +205,7 @@ def test_rows_on_one_line(rows: list[tuple[str | int | None, ...]], text: str) -
 
 def test_the_picture_is_drawn_with_one_trace_a_category_and_says_when_each_note_became_known() -> None:
     info = score_info(samples.lost_update_refused(), samples.LOST_UPDATE)
-    figure = plot_score(info)
+    figure = samples.checked(plot_score(info))
     assert [trace.name for trace in figure.data] == ["transaction", "statement", "waits", "skipped"]
     meta = figure.layout.meta
     assert len(meta["notes"]) == len(figure.layout.annotations)
@@ -171,14 +218,41 @@ def test_the_picture_is_drawn_with_one_trace_a_category_and_says_when_each_note_
 
 def test_what_a_statement_says_cannot_become_markup() -> None:
     script = samples.Script("T1").begin("T1").read("T1", sql="SELECT a <b>, c FROM t WHERE a < 3 AND b > '&amp;'")
-    figure = plot_score(score_info(script.history(), Schedule(("T1.read",))))
+    figure = samples.checked(plot_score(score_info(script.history(), Schedule(("T1.read",)))))
     statement = next(trace for trace in figure.data if trace.name == "statement")
     assert "<b>T1.read</b>" in statement.hovertext[0]
     assert "a &lt;b&gt;, c" in statement.hovertext[0]
     assert "'&amp;amp;'" in statement.hovertext[0]
 
 
+def test_what_is_told_of_a_statement_grows_with_what_is_known() -> None:
+    drawing = plot_score(score_info(samples.lost_update(), samples.LOST_UPDATE))
+    statement = next(trace for trace in json.loads(drawing.json)["data"] if trace["name"] == "statement")
+    told = zip(statement["customdata"], statement["hovertext"], strict=True)
+    (_position, _label, _result, sent, waits, settled, *_brief), whole = next(each for each in told if each[0][0] == 3)
+    assert sent == "<b>T2.write</b><br>UPDATE accounts SET balance = 130 WHERE id = 1"
+    assert waits == f"{sent}<br>waits for T1"
+    assert settled == 4
+    assert whole == f"{sent}<br>6.00 ms"
+    assert statement["hovertext"][0].endswith("→ 100<br>1.00 ms")
+
+
 @pytest.mark.parametrize("history", [History((), ()), History(("T1",), ())])
 def test_empty_history_is_an_empty_score(history: History) -> None:
     info = score_info(history, Schedule(()))
     assert (info.marks, info.waits, info.spans) == ((), (), ())
+
+
+HISTORIES = (samples.lost_update(), samples.lost_update_refused(), samples.queue(), History((), ()))
+
+
+@pytest.mark.parametrize("axis", list(Axis))
+@pytest.mark.parametrize("history", HISTORIES)
+def test_what_a_page_sends_is_what_plotly_makes_of_it(history: History, axis: Axis) -> None:
+    drawn = plot_score(score_info(history, samples.LOST_UPDATE), axis)
+    sent, checked = json.loads(drawn.json), json.loads(samples.checked(drawn).to_json())
+    for layout in (sent["layout"], checked["layout"]):
+        layout.pop("template")  # an empty one; Plotly writes down that a scatter in it is a scatter
+        for name in ("shapes", "annotations"):
+            layout.setdefault(name, [])  # Plotly leaves out what is empty
+    assert sent == checked

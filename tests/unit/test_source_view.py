@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from simulator.ui.source_view import source_html
+from simulator.ui.components.source_view import source_html
 
 
 def lines(html: str) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.history import RowVersionsObserved, TransactionEnded
-from simulator.ssi import pivots, rw_edges
-from simulator.state import state_at
+from simulator.history.schedule import RowVersionsObserved, TransactionEnded
+from simulator.state.reader import state_at
+from simulator.state.ssi import rw_edges
 from tests.unit.observed import after, observed
 
 
@@ -19,15 +19,14 @@ def test_nothing_before_anybody_wrote() -> None:
     assert rw_edges(observed("write_skew_ser"), place("T2.count", "T2")) == ()
 
 
-def test_write_skew_is_two_edges_and_both_are_pivots() -> None:
+def test_write_skew_is_two_edges_in_a_circle() -> None:
     edges = rw_edges(observed("write_skew_ser"), place("T2.leave", "T2"))
     assert [(edge.reader, edge.writer, edge.row, edge.over) for edge in edges] == [
         ("T2", "T1", "agent 1", False),
         ("T1", "T2", "agent 2", False),
     ]
-    assert set(pivots(edges)) == {"T1", "T2"}
-    assert all(edge.sentence.endswith("(inferred)") for edge in edges)
-    assert "T2 before T1" in edges[0].sentence
+    assert all(str(edge.sentence).endswith("(inferred)") for edge in edges)
+    assert "T2 before T1" in str(edges[0].sentence)
 
 
 def test_edges_of_a_transaction_that_was_rolled_back_are_over() -> None:
@@ -36,7 +35,6 @@ def test_edges_of_a_transaction_that_was_rolled_back_are_over() -> None:
     edges = rw_edges(history, aborted.seq)
     assert edges
     assert all(edge.over for edge in edges)
-    assert pivots(edges) == ()
 
 
 def test_other_levels_have_none() -> None:

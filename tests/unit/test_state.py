@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.history import History, LocksObserved, RowVersionsObserved
+from simulator.history.observed import Unseen
+from simulator.history.schedule import History, LocksObserved, RowVersionsObserved
 from simulator.model import Scalar
-from simulator.seen import Unseen
-from simulator.state import PanelState, SessionView, VersionRow, state_at
-from simulator.views import Difference, ViewRow
+from simulator.state.reader import PanelState, SessionView, VersionRow, state_at
+from simulator.state.views import Difference, ViewRow
 from tests.unit.observed import after, observed
 
 
@@ -42,7 +42,7 @@ def test_before_the_first_step_everybody_sees_the_setup() -> None:
     assert [each.transaction for each in state.views] == [None, None]
     assert not any(table.differs for each in state.views for table in each.tables)
     assert versions(state)["(0,1)"].writer == "T0"
-    assert "no open transaction" in view(state, "T1").sentence
+    assert "no open transaction" in str(view(state, "T1").sentence)
 
 
 def test_an_uncommitted_write_is_seen_by_its_session_alone() -> None:
@@ -73,7 +73,7 @@ def test_a_kept_snapshot_still_shows_what_was_committed_before_it() -> None:
         ([2, 100], Difference.CHANGED),
     ]
     assert [values(each) for each in state.committed[0].rows] == [[1, 140], [2, 60]]
-    assert "T1.read_1" in kept.sentence
+    assert "T1.read_1" in str(kept.sentence)
 
 
 def test_a_row_that_a_kept_snapshot_lacks_is_missing_there() -> None:
@@ -89,7 +89,7 @@ def test_an_inserted_row_is_only_here_until_it_is_committed() -> None:
 def test_read_committed_sees_what_is_committed_with_the_next_statement() -> None:
     state = at("lost_update_rc", "T1.commit")
     assert values(row(state, "T2", 1)) == [1, 130], "its own write, which went on when T1 committed"
-    assert "a snapshot for each statement" in view(state, "T2").sentence
+    assert "a snapshot for each statement" in str(view(state, "T2").sentence)
 
 
 def test_a_waiting_statement_keeps_the_snapshot_that_it_began_with() -> None:
@@ -135,7 +135,7 @@ def test_a_run_that_was_not_watched_shows_committed_rows_and_says_what_is_not_kn
     assert state.versions == state.locks == ()
     assert values(row(state, "T1", 1)) == [1, 100]
     assert not view(state, "T1").complete
-    assert "could not be looked at" in view(state, "T1").sentence
+    assert "could not be looked at" in str(view(state, "T1").sentence)
 
 
 def plain(history: History) -> History:
@@ -181,8 +181,8 @@ def test_a_table_that_was_not_looked_at_has_its_sentence() -> None:
         replace(event, unseen=unseen) if isinstance(event, RowVersionsObserved) else event for event in history.events
     )
     notes = state_at(replace(history, events=events), -1).notes
-    assert "T1 has or wants its AccessExclusiveLock" in notes[0]
-    assert "relation does not exist" in notes[1]
+    assert "T1 has or wants its AccessExclusiveLock" in str(notes[0])
+    assert "relation does not exist" in str(notes[1])
 
 
 @pytest.mark.parametrize("name", ["lost_update_rc", "deadlock_rc", "queue_rc", "write_skew_ser", "g1b_rc"])

@@ -8,23 +8,26 @@ import pytest
 
 from simulator.figures.palette import RED
 from simulator.figures.phases import phases_info, plot_phases
-from simulator.figures.swimlanes import Kind, SwimlanesInfo, lane_height, plot_swimlanes, swimlanes_info
-from simulator.history import StatementFailed, StatementFinished, StatementStarted
-from simulator.lifecycle import (
+from simulator.figures.swimlanes.plot import BarKind, SwimlanesInfo, lane_height, plot_swimlanes, swimlanes_info
+from simulator.history.application import (
     ConnectionCheckedIn,
     ConnectionCheckedOut,
+    ConnectionEnding,
+    ConnectionRefused,
     ConnectionRequested,
     Moment,
+    PoolObserved,
     RequestEnded,
     RequestStarted,
     SessionBegan,
     SessionCreated,
 )
-from simulator.traces import Trace
+from simulator.history.schedule import StatementFailed, StatementFinished, StatementStarted
+from simulator.traces import Trace, critical_path
 from tests.unit.trace_samples import at, recorded, trace
 
 
-def kinds(info: SwimlanesInfo, lane: str) -> list[Kind]:
+def kinds(info: SwimlanesInfo, lane: str) -> list[BarKind]:
     """Kinds of the bars in this lane, by their beginnings."""
     (number,) = (number for number, each in enumerate(info.lanes) if each.key == lane)
     return [piece.kind for piece in sorted(info.pieces, key=lambda piece: piece.start_ms) if piece.lane == number]
@@ -36,18 +39,24 @@ def test_a_collapsed_request_is_one_lane_with_its_phases() -> None:
         ("request 1", "request 1 · Save a message"),
         ("slot 1", "slot 1"),
     ]
-    assert kinds(info, "request 1") == [Kind.REQUEST, Kind.WAIT, Kind.CONNECTING, Kind.STATEMENT, Kind.COMMIT]
-    assert kinds(info, "slot 1") == [Kind.HELD]
-    assert [piece.label for piece in info.pieces if piece.kind is Kind.HELD] == ["request 1"]
+    assert kinds(info, "request 1") == [
+        BarKind.REQUEST,
+        BarKind.WAIT,
+        BarKind.CONNECTING,
+        BarKind.STATEMENT,
+        BarKind.COMMIT,
+    ]
+    assert kinds(info, "slot 1") == [BarKind.HELD]
+    assert [piece.label for piece in info.pieces if piece.kind is BarKind.HELD] == ["request 1"]
 
 
 def test_an_expanded_request_has_its_session_the_pool_and_its_statements() -> None:
     info = swimlanes_info(recorded("save_message"), expanded={"request 1"})
     keys = ["request 1", "request 1/S1", "request 1/pool", "request 1/statements", "slot 1"]
     assert [lane.key for lane in info.lanes] == keys
-    assert kinds(info, "request 1/S1") == [Kind.SESSION, Kind.TRANSACTION, Kind.COMMITTING, Kind.FLUSH]
-    assert kinds(info, "request 1/pool") == [Kind.WAIT, Kind.CONNECTING, Kind.HELD]
-    assert kinds(info, "request 1/statements") == [Kind.STATEMENT, Kind.COMMIT]
+    assert kinds(info, "request 1/S1") == [BarKind.SESSION, BarKind.TRANSACTION, BarKind.COMMITTING, BarKind.FLUSH]
+    assert kinds(info, "request 1/pool") == [BarKind.WAIT, BarKind.CONNECTING, BarKind.HELD]
+    assert kinds(info, "request 1/statements") == [BarKind.STATEMENT, BarKind.COMMIT]
     assert Counter(mark.kind for mark in info.marks) == {"created": 1, "closed": 1, "begin": 1}
 
 
@@ -73,7 +82,7 @@ def test_ids_stay_the_same_when_a_request_is_expanded() -> None:
 def test_a_time_out_is_hatched_with_a_red_edge_and_its_message() -> None:
     info = swimlanes_info(recorded("pool_time_out"))
     errors = [piece for piece in info.pieces if piece.error]
-    assert [(piece.kind, piece.waits, piece.label) for piece in errors] == [(Kind.WAIT, True, "time-out")] * 2
+    assert [(piece.kind, piece.waits, piece.label) for piece in errors] == [(BarKind.WAIT, True, "time-out")] * 2
     assert all("QueuePool limit of size 2" in info.bars[piece.bar].error for piece in errors)
     assert sum(lane.failed for lane in info.lanes) == 2
     (drawn,) = (each for each in plot_swimlanes(info).data if each.name == "waits for the pool")
@@ -88,7 +97,7 @@ def test_red_is_for_errors_alone() -> None:
 
 def test_slots_tell_who_held_them() -> None:
     info = swimlanes_info(recorded("pool_time_out"))
-    held = [piece for piece in info.pieces if piece.kind is Kind.HELD]
+    held = [piece for piece in info.pieces if piece.kind is BarKind.HELD]
     served = {request.name for request in recorded("pool_time_out").requests if not request.timed_out}
     assert {piece.label for piece in held} == served
     colors = {lane.request: lane.color for lane in info.lanes if lane.request}
@@ -97,8 +106,8 @@ def test_slots_tell_who_held_them() -> None:
 
 def test_a_lock_wait_lies_over_its_statement() -> None:
     info = swimlanes_info(recorded("lock_wait"), expanded={"request 1"})
-    locks = [piece for piece in info.pieces if piece.kind is Kind.LOCK and piece.lane == 0]
-    select = next(piece for piece in info.pieces if piece.kind is Kind.STATEMENT)
+    locks = [piece for piece in info.pieces if piece.kind is BarKind.LOCK and piece.lane == 0]
+    select = next(piece for piece in info.pieces if piece.kind is BarKind.STATEMENT)
     assert [piece.end_ms for piece in locks] == [select.end_ms]
     assert "Lock/transactionid" in info.bars[locks[0].bar].title
     assert info.lanes[4].label.startswith("backend ")
@@ -113,8 +122,13 @@ def test_the_pool_is_drawn_below_with_its_limits() -> None:
     info = swimlanes_info(recorded("pool_time_out"))
     assert (info.size, info.capacity) == (2, 2)
     assert max(moment.waiting for moment in info.pool) == 4
-    below = [each for each in plot_swimlanes(info).data if each.yaxis == "y2"]
-    assert [each.name for each in below] == ["in use", "wait for the pool", None]
+    figure = plot_swimlanes(info)
+    # Nobody who waits has a connection: they stand on an axis of their own.
+    assert [each.name for each in figure.data if each.yaxis == "y2"] == ["in use", "pool_size 2"]
+    assert [each.name for each in figure.data if each.yaxis == "y3"] == ["waiting requests"]
+    assert max(next(each for each in figure.data if each.yaxis == "y3").y) == 4
+    assert figure.layout.xaxis.anchor == "y3"
+    assert all(each.showlegend for each in figure.data if each.yaxis in ("y2", "y3"))
 
 
 def crowd(requests: int, statements: int) -> Trace:
@@ -139,15 +153,59 @@ def test_no_more_bars_than_the_limit_and_what_was_merged_is_counted() -> None:
     assert len(info.pieces) <= 1000
     assert info.merged > 0
     assert sum(piece.spans for piece in info.pieces) == 50 * (1 + 90 + 1)
-    statements = [piece for piece in info.pieces if piece.kind is Kind.STATEMENT]
+    statements = [piece for piece in info.pieces if piece.kind is BarKind.STATEMENT]
     assert {piece.lane for piece in statements} == set(range(50))
     assert sum(piece.spans for piece in statements) == 50 * 90
     one = max(statements, key=lambda piece: piece.spans)
     bar = info.bars[one.bar]
-    assert one.label == f"×{one.spans}"
+    assert one.label == f"×{one.spans} · 18 ms"
     assert bar.title == f"{one.spans} × statement"
     assert bar.busy_ms == pytest.approx(0.2 * one.spans)
     assert swimlanes_info(crowd(5, 90)).merged == 0
+
+
+def import_of(messages: int) -> Trace:
+    """A message a transaction: each takes a connection in 0.01 ms, sends one of two statements, and commits."""
+    events = [at(0, PoolObserved, class_name="QueuePool", size=2, max_overflow=0, timeout_s=1.0, request=None)]
+    events.append(at(0, RequestStarted, key="k"))
+    for number in range(messages):
+        start, sql = 4.0 * number, f"{'UPDATE' if number % 4 == 3 else 'INSERT INTO'} messages"
+        events += [
+            at(start, ConnectionRequested, asked=number + 1),
+            at(start + 0.01, ConnectionCheckedOut, asked=number + 1, slot=1),
+            at(start + 0.1, StatementStarted, sql=sql, line=f"kinds.py:{80 + number % 4} save", slot=1),
+            at(start + 1.1, StatementFinished, tag="INSERT 0 1", slot=1),
+            at(start + 1.2, ConnectionEnding, command="COMMIT", slot=1),
+            at(start + 2.2, ConnectionCheckedIn, slot=1),
+        ]
+    return trace(*events, at(4.0 * messages, RequestEnded, outcome="ok"))
+
+
+def test_a_merged_bar_tells_its_statements_and_does_not_look_like_waiting() -> None:
+    info = swimlanes_info(import_of(500), limit=60)
+    lane = [piece for piece in info.pieces if piece.lane == 0]
+    # 5 ms of 2,000 were spent on taking connections: nothing of the lane is hatched.
+    assert not any(piece.waits for piece in lane)
+    drawn = plot_swimlanes(info).data
+    assert not any(each.marker.pattern.shape for each in drawn if each.type == "bar")
+    merged = [info.bars[piece.bar] for piece in lane if piece.kind is BarKind.STATEMENT and piece.spans > 1]
+    groups = [group for bar in merged for group in bar.groups]
+    assert sum(group.times for group in groups if group.what == "INSERT INTO messages") == 375
+    assert sum(group.times for group in groups if group.what == "UPDATE messages") == 125
+    assert sum(group.busy_ms for group in groups) == pytest.approx(500)
+    assert {line for group in groups for line, _count in group.lines} == {f"kinds.py:{n} save" for n in range(80, 84)}
+    assert [group.what for group in merged[0].groups] == ["INSERT INTO messages", "UPDATE messages"]
+
+
+def test_a_merged_bar_that_was_waiting_nearly_all_the_time_is_hatched() -> None:
+    events = [at(0, PoolObserved, class_name="QueuePool", size=1, max_overflow=0, timeout_s=1.0, request=None)]
+    events += [at(0, RequestStarted, key="k"), at(0, ConnectionCheckedOut, slot=1, request=None)]
+    for number in range(50):
+        events.append(at(2.0 * number, ConnectionRequested, asked=number + 1))
+        events.append(at(2.0 * number + 1.8, ConnectionRefused, asked=number + 1, error="E", timed_out=True))
+    info = swimlanes_info(trace(*events, at(120, RequestEnded, outcome="ok")), limit=10)
+    (wait,) = (piece for piece in info.pieces if piece.kind is BarKind.WAIT)
+    assert (wait.spans, wait.waits, info.bars[wait.bar].groups[0].failed) == (50, True, 50)
 
 
 def test_fifty_requests_and_five_slots_fit_a_screen() -> None:
@@ -177,7 +235,7 @@ def test_a_failed_statement_tells_why() -> None:
         at(3, RequestEnded, outcome="failed", error="DataError: division by zero"),
     )
     info = swimlanes_info(found)
-    (bar,) = (bar for bar in info.bars.values() if bar.kind is Kind.STATEMENT)
+    (bar,) = (bar for bar in info.bars.values() if bar.kind is BarKind.STATEMENT)
     assert (bar.sqlstate, bar.error) == ("22012", "division by zero")
     assert [mark.text for mark in info.marks if mark.kind == "failed"] == ["DataError: division by zero"]
 
@@ -190,14 +248,36 @@ def test_nothing_at_all_can_be_drawn(dark: bool) -> None:
     assert plot_phases(phases_info(trace()), dark).layout.height > 0
 
 
-def test_phases_are_the_medians_of_each_kind() -> None:
+def test_the_median_request_is_one_that_was_made_and_those_that_failed_stand_apart() -> None:
     found = recorded("pool_time_out")
-    (row,) = phases_info(found).rows
-    assert (row.key, row.requests) == ("llm_inside", 6)
-    assert row.parts.work_ms > 100 > row.parts.sql_ms
+    answered, refused = phases_info(found).rows
+    assert (answered.key, answered.failure, len(answered.requests)) == ("llm_inside", "", 4)
+    assert (refused.key, refused.failure, len(refused.requests)) == ("llm_inside", "TimeoutError", 2)
+    for row in (answered, refused):
+        request = found.request(row.median)
+        assert request is not None
+        # The bar is that request: its parts are its duration, and p50 is on a dot.
+        assert row.parts == critical_path(request, found.backends, found.duration_ms)
+        assert row.parts.total_ms == pytest.approx(row.p50_ms)
+        assert (row.median, row.p50_ms) in row.requests
+        assert row.p95_ms == row.requests[-1][1]
+    assert answered.parts.work_ms > 100 > answered.parts.sql_ms
     figure = plot_phases(phases_info(found))
     assert [each.name for each in figure.data][:2] == ["pool queue", "connecting"]
     assert figure.data[0].marker.pattern.shape == "/"
+    dots = figure.data[-1]
+    assert sorted(dots.x) == sorted(ms for row in (answered, refused) for _name, ms in row.requests)
+    assert Counter(dots.marker.symbol) == {"circle": 4, "x": 2}
+    assert "TimeoutError" in figure.layout.yaxis.ticktext[1]
+
+
+def test_p50_and_p95_are_durations_of_requests_by_nearest_rank() -> None:
+    events = []
+    for number in range(1, 21):
+        name = f"request {number}"
+        events += [at(0, RequestStarted, key="k", request=name), at(number, RequestEnded, outcome="ok", request=name)]
+    (row,) = phases_info(trace(*sorted(events, key=lambda event: event[0]))).rows
+    assert (row.median, row.p50_ms, row.p95_ms) == ("request 10", 10, 19)
 
 
 def test_without_a_pool_the_time_axis_hangs_on_the_lanes() -> None:

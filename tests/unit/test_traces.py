@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from simulator.history import StatementFailed, StatementFinished, StatementStarted
-from simulator.lifecycle import (
+from simulator.history.application import (
     BackendSeen,
     CommitStarted,
     ConnectingStarted,
@@ -31,6 +30,7 @@ from simulator.lifecycle import (
     WorkEnded,
     WorkStarted,
 )
+from simulator.history.schedule import StatementFailed, StatementFinished, StatementStarted
 from simulator.traces import Parts, critical_path, object_lives, occupancy, segments, sentence, totals
 from tests.unit.trace_samples import at, recorded, trace
 
@@ -172,7 +172,21 @@ def test_what_happens_at_once_is_counted_once() -> None:
 
 def test_the_sentence_names_the_largest_first_and_leaves_out_crumbs() -> None:
     parts = Parts(queue_ms=2100, lock_ms=700, sql_ms=200, application_ms=12)
-    assert sentence(parts) == "What made this one take 3.0 s: 2.1 s pool queue, 700 ms lock, 200 ms SQL"
+    assert str(sentence(parts)) == "What made this one take 3.0 s: 2.1 s pool queue, 700 ms lock, 200 ms SQL"
+
+
+def test_failures_are_named_by_class_and_sqlstate_and_counted() -> None:
+    classes = {"error_class": "OperationalError", "cause_class": "SerializationFailure", "sqlstate": "40001"}
+    events = []
+    for number in range(4):
+        name = f"request {number}"
+        end = {"outcome": "failed", "error": "TimeoutError: closed", "error_class": "TimeoutError"}
+        end = {"outcome": "failed", "error": "OperationalError: could not", **classes} if number else end
+        events += [at(0, RequestStarted, key="k", request=name), at(1, RequestEnded, request=name, **end)]
+    # An older history has the class in the text alone.
+    events += [at(0, RequestStarted, key="k"), at(1, RequestEnded, outcome="failed", error="KeyError: 'closed'")]
+    found = totals(trace(*events))
+    assert found.failures == (("SerializationFailure 40001", 3), ("TimeoutError", 1), ("KeyError", 1))
 
 
 def test_ends_that_were_not_seen_stay_open() -> None:
@@ -289,7 +303,7 @@ def test_objects_and_what_moved_them() -> None:
         ("persistent", True, "commit"),
         ("detached", True, "close"),
     ]
-    assert (one.key, other.key, one.stays[-1].end_ms) == ("1", "6", None)
+    assert (one.key, other.key, one.stays[-1].ended_by) == ("1", "6", "collected")
     assert object_lives(recorded("lock_wait"), "request 2") == ()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.figures.palette import RED, SESSION_COLORS
 from simulator.figures.waits import waits_dot, waits_info
-from simulator.history import StatementFailed, StepBlocked
-from simulator.locks import Wait, WaitForGraph, wait_for_graph
+from simulator.history.schedule import StatementFailed, StepBlocked
+from simulator.state.locks import Wait, WaitForGraph, wait_for_graph
 from tests.unit.observed import observed
 
 WAIT = Wait("T2", "T1", "T2.write", "transactionid 745 (ShareLock)", since=3)
@@ -72,3 +74,12 @@ def test_names_from_a_scenario_cannot_break_out_of_the_dot() -> None:
 def test_dark_changes_text_and_not_meaning() -> None:
     info = waits_info(WaitForGraph(("T1", "T2"), (WAIT,)))
     assert waits_dot(info, dark=True) != waits_dot(info)
+
+
+def test_an_arrow_says_which_row_is_wanted() -> None:
+    back = replace(WAIT, waiter=WAIT.blocker, blocker=WAIT.waiter, step="T1.b")
+    rows = {WAIT: "wallet 1", back: "wallet 2"}
+    one = waits_dot(waits_info(WaitForGraph(("T1", "T2"), (WAIT,)), rows))
+    both = waits_dot(waits_info(WaitForGraph(("T1", "T2"), (WAIT, back)), rows))
+    assert 'label=" wants wallet 1 "' in one
+    assert both.count("taillabel") == 2, "each at its own end: in the middle they would meet"

@@ -6,17 +6,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simulator.event import Event
-from simulator.history import History
+from simulator.history.event import Event
+from simulator.history.schedule import History
 from simulator.traces import Trace, read
 
-FOLDER = Path(__file__).parents[1] / "histories" / "lifecycle"
+FOLDER = Path(__file__).parents[1] / "histories" / "sessions"
+
+
+@cache
+def recorded_history(name: str) -> History:
+    """A run that `tests/histories/sessions/write.py` recorded."""
+    return History.from_json((FOLDER / f"{name}.json").read_text())
 
 
 @cache
 def recorded(name: str) -> Trace:
-    """The trace of a run that `tests/histories/lifecycle/write.py` recorded."""
-    return read(History.from_json((FOLDER / f"{name}.json").read_text()))
+    """Its trace."""
+    return read(recorded_history(name))
 
 
 def at(ms: float, kind: type[Event], **fields: Any) -> tuple[float, type[Event], dict[str, Any]]:

@@ -12,11 +12,9 @@ from psycopg import sql
 from simulator.labs.backend.documents import documents
 
 #: how many rows the seed makes; their ids count from 1
-USERS = 4
 AGENTS = 5
 CONVERSATIONS = 20
 #: an account's id is its agent's; the last one is the reserve
-ACCOUNTS = 6
 RESERVE = 6
 
 _DOCUMENTS = sql.SQL(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.errors import RunError
-from simulator.i18n import gettext as _
+from simulator.i18n.text import Text
 from simulator.labs.mistakes.gate import DEADLINE_S
 from simulator.labs.mistakes.told import Told, answered, failed
 from simulator.recorder import Recorder
@@ -41,7 +41,7 @@ class Running:
         """Wait for its end. Raises RunError after the deadline, and what the stage itself raised in the thread."""
         self._thread.join(DEADLINE_S)
         if self._thread.is_alive():
-            raise RunError(_("{name} did not come to an end in time.").format(name=self.name))
+            raise RunError(Text.of("{name} did not come to an end in time.", name=self.name))
         if self._errors:
             raise self._errors[0]
 
@@ -95,7 +95,7 @@ class Clients(ABC):
 
         with self._changed:
             if not self._changed.wait_for(enough, DEADLINE_S):
-                raise RunError(_("The clients were not answered in time."))
+                raise RunError(Text.of("The clients were not answered in time."))
 
     def start(self, name: str, work: Callable[..., object], *arguments: Any) -> Running:
         """A client's request in a thread of its own: what `work` returns is its answer."""

@@ -8,16 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from simulator.history import History
+from simulator.history.schedule import History
 from simulator.model import Scalar
 
 if TYPE_CHECKING:
     from simulator.labs.mistakes.stage import Stage
-
-#: The outcome of a client that was answered; every other outcome is the name of an exception's class.
-OK = "ok"
-#: In `Expected.told`: exceptions whose class is not named there.
-ANY_ERROR = "any error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,13 @@ class Mistake:
     repeatable: str
     mistake: Side
     fixed: Side
-    #: no client is told an error, and data is wrong or lost
+    #: no client is told an error, and data is wrong or lost, or a connection is
     silent: bool = False
     #: somebody waits for a time-out: that is the point, and it takes its time
     timeout: bool = False
+    #: where the rule is written: the library's or the server's own pages
+    source: str = ""
+    #: what it holds for, and from which version on: `SQLAlchemy 1.4`
+    holds_for: str = ""
+    #: keys of `labs.versions.CHANGES`: what older versions of a library do otherwise
+    since: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from simulator.errors import RunError
-from simulator.i18n import gettext as _
+from simulator.i18n.text import Text
 
 #: Seconds after which a wait for another client is an error of the demonstration.
 DEADLINE_S = 10.0
@@ -28,13 +28,13 @@ class Gate:
             self._arrived += 1
             self._changed.notify_all()
             if not self._changed.wait_for(lambda: self._opened, DEADLINE_S):
-                raise RunError(_("Nobody opened the gate {name} in time.").format(name=self.name))
+                raise RunError(Text.of("Nobody opened the gate {name} in time.", name=self.name))
 
     def reached(self, times: int = 1) -> None:
         """Wait until `times` clients came to the gate. Raises RunError where they do not come before the deadline."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._arrived >= times, DEADLINE_S):
-                raise RunError(_("Nobody came to the gate {name} in time.").format(name=self.name))
+                raise RunError(Text.of("Nobody came to the gate {name} in time.", name=self.name))
 
     def open(self) -> None:
         """Let everybody go on, also those who come later."""

@@ -9,14 +9,15 @@ from functools import lru_cache
 from time import perf_counter
 
 from simulator.engines.base import Engine
-from simulator.history import History, Row
-from simulator.i18n import gettext as _
+from simulator.history.schedule import History
+from simulator.i18n.text import Text
 from simulator.labs.backend.setup import setup
-from simulator.labs.mistakes.entry import ANY_ERROR, Between, Count, Expected, Look, Mistake, Side
+from simulator.labs.mistakes.entry import Between, Count, Expected, Look, Mistake, Side
 from simulator.labs.mistakes.stage import Leaks, Stage
-from simulator.labs.mistakes.told import Told
+from simulator.labs.mistakes.told import ANY_ERROR, Told
 from simulator.labs.mistakes.warned import listening
 from simulator.labs.place import Place, open_place
+from simulator.model import Row
 
 #: The application's connections of one side: the largest pool, a migration, and the watcher.
 CONNECTIONS = 14
@@ -38,7 +39,7 @@ class SideResult:
     warnings: tuple[str, ...]
     duration_ms: float
     #: one sentence for each thing that was not as expected
-    differences: tuple[str, ...]
+    differences: tuple[Text, ...]
 
     @property
     def as_expected(self) -> bool:
@@ -89,7 +90,7 @@ def run_side(engine: Engine, side: Side) -> SideResult:
             leaked, stored = stage.count_leaks(), _look(place, side.look)
         finally:
             stage.reclaim()
-        history, told = stage.recorder.history(), stage.told
+        history, told = stage.history(), stage.told
     figure = side.figure.value(history) if side.figure else None
     differences = tuple(_differences(side.expect, told, stored, leaked, figure))
     duration_ms = (perf_counter() - started) * 1000
@@ -115,34 +116,41 @@ def _look(place: Place, look: Look | None) -> tuple[Row, ...]:
 
 def _differences(
     expect: Expected, told: Sequence[Told], stored: Sequence[Row], leaked: Leaks, figure: int | None
-) -> Iterator[str]:
+) -> Iterator[Text]:
     yield from _told_differences(expect, told)
     if len(expect.stored) != len(stored) or not all(map(_agrees_row, expect.stored, stored)):
-        yield _("Stored: {seen}; expected: {expected}.").format(seen=stored, expected=expect.stored)
-    numbers: tuple[tuple[str, Count | None, int | None], ...] = (
-        (_("Connections leaked"), expect.connections, leaked.connections),
-        (_("Transactions leaked"), expect.transactions, leaked.transactions),
-        (_("Figure"), expect.figure, figure),
+        yield Text.of("Stored: {seen}; expected: {expected}.", seen=str(stored), expected=str(expect.stored))
+    numbers: tuple[tuple[Text, Count | None, int | None], ...] = (
+        (Text.of("Connections leaked"), expect.connections, leaked.connections),
+        (Text.of("Transactions leaked"), expect.transactions, leaked.transactions),
+        (Text.of("Figure"), expect.figure, figure),
     )
     for name, expected, seen in numbers:
         if not _agrees(expected, seen):
-            yield _("{name}: {seen}; expected: {expected}.").format(name=name, seen=seen, expected=expected)
+            yield Text.of("{name}: {seen}; expected: {expected}.", name=name, seen=seen, expected=str(expected))
 
 
-def _told_differences(expect: Expected, told: Sequence[Told]) -> Iterator[str]:
+def _told_differences(expect: Expected, told: Sequence[Told]) -> Iterator[Text]:
     seen = Counter(_named(expect, it) for it in told)
     for outcome in (*expect.told, *(seen.keys() - expect.told.keys())):
         expected = expect.told.get(outcome, 0)
         if not _agrees(expected, seen[outcome]):
             others = [it.error for it in told if _named(expect, it) == ANY_ERROR]
-            yield _("Told {outcome}: {seen}, expected {expected}. {others}").format(
-                outcome=outcome, seen=seen[outcome], expected=expected, others=", ".join(others)
+            yield Text.of(
+                "Told {outcome}: {seen}, expected {expected}. {others}",
+                outcome=outcome,
+                seen=seen[outcome],
+                expected=str(expected),
+                others=", ".join(others),
             )
     answers = {it.client: it.answer for it in told}
     for client, answer in expect.answers.items():
         if answers.get(client) != answer:
-            yield _("{client} was answered {seen!r}; expected: {expected!r}.").format(
-                client=client, seen=answers.get(client), expected=answer
+            yield Text.of(
+                "{client} was answered {seen!r}; expected: {expected!r}.",
+                client=client,
+                seen=answers.get(client),
+                expected=answer,
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
@@ -17,12 +17,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.util import greenlet_spawn
 
 from simulator.errors import RunError
-from simulator.i18n import gettext as _
+from simulator.history.application import RequestEnded
+from simulator.history.schedule import History
+from simulator.i18n.text import N_, Text
 from simulator.labs.mistakes.clients import CLIENT, Clients
+from simulator.labs.mistakes.forked import run_forked
 from simulator.labs.mistakes.gate import DEADLINE_S, Gate
 from simulator.labs.mistakes.held import Held
 from simulator.labs.place import Place
-from simulator.recorder import BackendWatch, Recorder, trace
+from simulator.recorder import BackendWatch, Recorder, trace, trace_also
 
 #: Seconds between two looks at the server; what is waited for decides, not the looks.
 _PACE_S = 0.001
@@ -64,6 +67,7 @@ class Stage(Clients):
         self._held = Held()
         self._bars: list[_Bar] = []
         self._leaks: Leaks | None = None
+        self._elsewhere: History | None = None
         self._tracing = ExitStack()
 
     # The application: one engine, one sessionmaker.
@@ -80,11 +84,21 @@ class Stage(Clients):
         self._watch(engine, async_sessionmaker(engine))
         return engine
 
+    def another_engine(self, **settings: Any) -> SqlEngine:
+        """One more, for an application that makes its own; its Sessions are `Session(engine)`. Raises RunError.
+
+        `create_engine` comes first: the recorder goes with that one, whether it is used or not.
+        """
+        engine = self.place.create_engine(**settings)
+        self._tracing.enter_context(trace_also(self.recorder, engine))
+        self._listen(engine, "checkout", self._held.took)
+        return engine
+
     def session_maker(self, engine: SqlEngine, **settings: Any) -> sessionmaker[Session]:
         """`sqlalchemy.orm.sessionmaker` for the engine of this run, under the recorder."""
         maker = self._maker
         if engine is not self._engine or not isinstance(maker, sessionmaker):
-            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+            raise RunError(Text.of("A demonstration has one engine and one sessionmaker."))
         maker.configure(**settings)
         return maker
 
@@ -92,7 +106,7 @@ class Stage(Clients):
         """`sqlalchemy.ext.asyncio.async_sessionmaker` for the engine of this run, under the recorder."""
         maker = self._maker
         if engine.sync_engine is not self._engine or not isinstance(maker, async_sessionmaker):
-            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+            raise RunError(Text.of("A demonstration has one engine and one sessionmaker."))
         maker.configure(**settings)
         return maker
 
@@ -116,7 +130,7 @@ class Stage(Clients):
                 await asyncio.wait_for(main(), DEADLINE_S)
                 self.count_leaks()
             except TimeoutError:
-                raise RunError(_("The clients were not answered in time.")) from None
+                raise RunError(Text.of("The clients were not answered in time.")) from None
             finally:
                 await self.let_go()
 
@@ -138,8 +152,9 @@ class Stage(Clients):
     def gate(self, where: str, client: str | None = None, sql: str = "") -> Gate:
         """A shut gate for this client, or for all.
 
-        `where`: `checkout` (a connection is being taken), `before_commit`, `before_cursor_execute` and
-        `after_cursor_execute` (of a statement that has `sql` in it), or `llm` (the call of a model).
+        `where`: `checkout` (a connection is being taken), `reset` (one is on its way back), `before_commit`,
+        `before_cursor_execute` and `after_cursor_execute` (of a statement that has `sql` in it), or `llm` (the call of
+        a model).
         """
         gate = Gate(where)
         self._bars.append(_Bar(gate, where, client, sql))
@@ -150,6 +165,21 @@ class Stage(Clients):
         with self.recorder.work("LLM", "llm"):
             self._pass("llm")
         return f"An answer to: {prompt}"
+
+    def fork(self, child: str) -> None:
+        """Run a program that forks, as `run_forked` has it: its clients are told, and its history is this run's."""
+        self.create_engine()
+        forked = run_forked(self.place.keywords, child)
+        for told in forked.told:
+            self.tell(told)
+        self._elsewhere = forked.history
+
+    async def words(self, prompt: str) -> AsyncIterator[str]:
+        """The same service, which answers word by word; a gate at `llm` stands behind its first word."""
+        with self.recorder.work("LLM", "llm"):
+            yield "Twice"
+            await asyncio.to_thread(self._pass, "llm")
+            yield f"the length of {len(prompt)}"
 
     def meanwhile(self, slow: Callable[[], object], quick: Callable[[], object]) -> None:
         """A works until it calls the model; B comes, works and has its answer; then the model answers A."""
@@ -167,7 +197,17 @@ class Stage(Clients):
                 row = connection.execute(_WAITING, (f"{self.place.label}:%",)).fetchone()
                 return row is not None and row[0] >= count
 
-            self._until(waiting, _("No backend came to wait for a lock in time."))
+            self._until(waiting, Text.of("No backend came to wait for a lock in time."))
+
+    def wait_ended(self, request: str) -> None:
+        """Wait until this request has ended, background tasks and the code after `yield` included. Raises RunError."""
+
+        def ended() -> bool:
+            return any(
+                kind is RequestEnded and name == request for _, kind, _, name, *_ in tuple(self.recorder.tape.notes)
+            )
+
+        self._until(ended, Text.of("{name} did not come to an end in time.", name=request))
 
     def end_backends(self) -> None:
         """The server ends the application's connections, as a restart would, and has done so on return."""
@@ -175,10 +215,11 @@ class Stage(Clients):
             for backend, _state in self.place.application_backends():
                 connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
             self._until(
-                lambda: not self.place.application_backends(), _("The server did not end the connections in time.")
+                lambda: not self.place.application_backends(),
+                Text.of("The server did not end the connections in time."),
             )
 
-    def _until(self, holds: Callable[[], bool], otherwise: str) -> None:
+    def _until(self, holds: Callable[[], bool], otherwise: Text) -> None:
         deadline = monotonic() + DEADLINE_S
         pace = threading.Event()
         while not holds():
@@ -196,8 +237,12 @@ class Stage(Clients):
     def recorder(self) -> Recorder:
         """Of the run's engine. Raises RunError before there is one."""
         if self._recorder is None:
-            raise RunError(_("The demonstration asks for its recorder before it has an engine."))
+            raise RunError(Text.of("The demonstration asks for its recorder before it has an engine."))
         return self._recorder
+
+    def history(self) -> History:
+        """What happened, here or in the program that did it. Raises RunError before there is an engine."""
+        return self._elsewhere or self.recorder.history()
 
     def count_leaks(self) -> Leaks:
         """What is checked out, and what is idle in transaction, at the first call; later calls say the same."""
@@ -222,7 +267,7 @@ class Stage(Clients):
 
     def _watch(self, engine: SqlEngine | AsyncEngine, maker: Any) -> None:
         if self._engine is not None:
-            raise RunError(_("A demonstration has one engine and one sessionmaker."))
+            raise RunError(Text.of("A demonstration has one engine and one sessionmaker."))
         sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
         self._engine, self._maker = sync_engine, maker
         self._recorder = self._tracing.enter_context(trace(engine, maker))
@@ -232,6 +277,7 @@ class Stage(Clients):
         self._listen(session_class, "after_begin", self._held.began)
         # After the recorder's own: what is stopped at a gate has been noted.
         self._listen(sync_engine, "checkout", lambda *_: self._pass("checkout"))
+        self._listen(sync_engine, "reset", lambda *_: self._pass("reset"))
         self._listen(sync_engine, "before_cursor_execute", self._before)
         self._listen(sync_engine, "after_cursor_execute", self._after)
         self._listen(session_class, "before_commit", lambda _session: self._pass("before_commit"))
@@ -251,5 +297,5 @@ class Stage(Clients):
         client = CLIENT.get()
         for bar in self._bars:
             if bar.stops(where, client, sql):
-                self.moment("gate", where)
+                self.moment(N_("gate"), where)
                 bar.gate.stop()

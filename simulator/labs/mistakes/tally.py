@@ -43,7 +43,7 @@ def tally(engine: Engine, side: Side, runs: int) -> Tally:
             differences[str(error)] += 1
             continue
         seen[in_words(result)] += 1
-        differences.update(result.differences)
+        differences.update(map(str, result.differences))
         durations.append(result.duration_ms)
         as_expected += result.as_expected
     return Tally(runs, as_expected, seen, differences, median(durations) if durations else 0.0)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import StatementError
+from simulator.recorder.raised import raised
 
-from simulator.labs.mistakes.entry import OK
+#: The outcome of a client that was answered; every other outcome is the name of an exception's class.
+OK = "ok"
+#: In `Expected.told`: exceptions whose class is not named there.
+ANY_ERROR = "any error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,12 @@ def answered(client: str, answer: object) -> Told:
 
 def failed(client: str, error: BaseException) -> Told:
     """The request raised."""
-    original = error.orig if isinstance(error, StatementError) else None
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    told = raised(error)
     return Told(
         client,
         500,
-        error=type(error).__name__,
+        error=told.error_class,
         message=next(iter(str(error).splitlines()), ""),
-        cause=type(original).__name__ if original is not None else "",
-        sqlstate=state or "",
+        cause=told.cause_class,
+        sqlstate=told.sqlstate,
     )

@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 import streamlit as st
 
+from simulator.i18n import Text
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import PairResult
+from simulator.ui.kit.plain import plain
 from simulator.ui.mistakes import words
-from simulator.ui.plain import plain
 
 _SYMBOLS: Mapping[words.Kind, str] = MappingProxyType({"silent": "🔇", "raised": "✕", "costs": "⏱", "unseen": "="})
 
@@ -35,7 +36,7 @@ def verdict(mistake: Mistake, pair: PairResult) -> None:
     _differences(_("The fix"), pair.fixed.differences)
 
 
-def _differences(side: str, differences: tuple[str, ...]) -> None:
+def _differences(side: str, differences: tuple[Text, ...]) -> None:
     """What the lab expects of every run and this one did not do is said, and never hidden."""
     if differences:
         lines = "\n".join(f"- {plain(line)}" for line in differences)

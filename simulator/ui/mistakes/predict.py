@@ -9,8 +9,8 @@ from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import SideResult
-from simulator.ui import guess
-from simulator.ui.guess import Guess
+from simulator.ui.components import guess
+from simulator.ui.components.guess import Guess
 from simulator.ui.mistakes import words
 
 _GUESSES: Mapping[str, str] = MappingProxyType(

@@ -12,7 +12,9 @@ from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake, Side
 from simulator.labs.mistakes.run import PairResult, SideResult
 from simulator.labs.mistakes.told import Told
-from simulator.ui import source_view
+from simulator.ui.components import source_view
+from simulator.ui.kit import boxes
+from simulator.ui.kit.boxes import Box
 from simulator.ui.mistakes import timelines, words
 
 #: Characters of a message, and names of clients in one row.
@@ -48,6 +50,9 @@ def _suspect(mistake: Mistake, pair: PairResult) -> str:
     """Which number of the mistake's is the wrong one: what was stored, or what was told where that is as it should."""
     if pair.mistake.stored != pair.fixed.stored or words.is_lie(mistake, pair):
         return "stored"
+    if pair.mistake.told == pair.fixed.told and words.leaked(pair.mistake):
+        # Everybody was told the same, and rightly: what is wrong is what did not come back.
+        return ""
     kind = words.verdict(mistake, pair).kind
     return "told" if kind == "silent" else "figure" if kind == "costs" else ""
 
@@ -56,34 +61,27 @@ def _numbers(side: Side, result: SideResult, kind: str, suspect: str = "") -> No
     title = _("✕ The mistake") if kind == "wrong" else _("✓ The fix")
     answers = dict.fromkeys(each.answer for each in result.told if each.answer)
     detail = words.errors(result) or (_cut(" · ".join(answers), 60) if len(result.told) <= _NAMES else "")
-    boxes = [
+    numbers = [
         _box(words.told(result), _("Clients were told"), detail, "wrong" if suspect == "told" else ""),
         *_stored(side, result, suspect),
         _box(str(result.leaked.connections), _("Leaked"), words.leaked(result), "leak" if words.leaked(result) else ""),
     ]
-    st.html(
-        f'<div class="tx-mistake-side tx-mistake-{kind}"><h4>{escape(title)}</h4>'
-        f'<div class="tx-mistake-numbers">{"".join(boxes)}</div></div>'
-    )
+    st.html(f'<div class="tx-mistake-side tx-mistake-{kind}"><h4>{escape(title)}</h4>{boxes.html(numbers)}</div>')
 
 
-def _stored(side: Side, result: SideResult, suspect: str) -> Iterator[str]:
+def _stored(side: Side, result: SideResult, suspect: str) -> Iterator[Box]:
     if side.look:
-        tone = "wrong" if suspect == "stored" else ""
+        tone: boxes.Tone = "wrong" if suspect == "stored" else ""
         yield _box(words.stored(result.stored), _("Stored"), _(side.look.title), tone)
     if side.figure:
-        tone = "cost" if suspect == "figure" else ""
-        yield _box(str(result.figure), _("Counted"), _(side.figure.title), tone)
+        cost: boxes.Tone = "cost" if suspect == "figure" else ""
+        yield _box(str(result.figure), _("Counted"), _(side.figure.title), cost)
     if not side.look and not side.figure:
         yield _box("–", _("Stored"), _("Nothing is written here"))
 
 
-def _box(value: str, title: str, detail: str, tone: str = "") -> str:
-    sign = {"wrong": "⚠ ", "leak": "💧 "}.get(tone, "")
-    return (
-        f'<div class="{tone and f"tx-mistake-box-{tone}"}"><small>{escape(title)}</small>'
-        f"<b>{sign}{escape(words.unbroken(value))}</b><small>{escape(detail)}</small></div>"
-    )
+def _box(value: str, title: str, detail: str, tone: boxes.Tone = "") -> Box:
+    return Box(title, words.unbroken(value), detail, tone)
 
 
 def _told(result: SideResult) -> None:
@@ -105,7 +103,7 @@ def _answer(group: list[Told]) -> str:
     if len(group) > _NAMES:
         names = _("{names} … ({count} clients)").format(names=names, count=len(group))
     message = first.message.partition(" (Background on this error")[0] or first.answer
-    error = f"<b>{escape(' '.join(filter(None, (first.error, first.sqlstate))))}</b> " if first.error else ""
+    error = f"<b>{escape(words.error(first))}</b> " if first.error else ""
     status = "tx-mistake-failed" if first.status >= 500 or first.error else ""
     return (
         f'<tr><td>{escape(names)}</td><td class="{status}">{escape(str(first.status or _("gone")))}</td>'

@@ -11,9 +11,9 @@ from simulator.i18n import gettext as _
 from simulator.labs.mistakes.catalogue import MISTAKES, find
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import PairResult
-from simulator.ui.banner import problems
+from simulator.ui.app.banner import problems
+from simulator.ui.kit.plain import plain
 from simulator.ui.mistakes import picker, runs, words
-from simulator.ui.plain import plain
 
 _WIDTHS = (4, 5)
 

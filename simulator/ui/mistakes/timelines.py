@@ -1,33 +1,34 @@
-"""Both timelines at one time scale: requests, slots and the pool; a click on a bar tells what it stands for."""
+"""Both timelines at one scale, steps unless milliseconds are wished; a click on a bar tells what it stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from html import escape
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from simulator.figures.swimlanes import plot_swimlanes, swimlanes_info
-from simulator.figures.swimlanes_info import SwimlanesInfo
+from simulator.figures.score.info import Axis
+from simulator.figures.swimlanes.info import SwimlanesInfo
+from simulator.figures.swimlanes.plot import plot_swimlanes, swimlanes_info
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import PairResult
 from simulator.traces.spans import Trace
 from simulator.traces.trace import read
-from simulator.ui import runs
-from simulator.ui.chart_view import chart_view
-from simulator.ui.language import fragment
-from simulator.ui.lifecycle import bar
+from simulator.ui.app.language import fragment
+from simulator.ui.components import axis as axes
+from simulator.ui.components import kept, legend
+from simulator.ui.components.chart_view import chart_view
+from simulator.ui.kit.slots import Slot
+from simulator.ui.sessions import bar
 
 #: Requests with a lane of their own in one figure; the pool's curve counts all.
 MOST_LANES = 12
-#: A share of the height that lanes have elsewhere, so that both figures fit on a screen below the numbers; pixels.
-COMPACT, TOP = 0.74, 8
+#: A share of the height that lanes have elsewhere, so that both figures fit on a screen below the numbers.
+COMPACT = 0.74
 #: Beyond this, one scale would leave nothing to see of the shorter side.
 _RATIO = 8.0
-_OPEN = "mistakes_opened"
+_OPEN: Slot[bool] = Slot("mistakes", "opened", False)
 
 
 class _Drawn(NamedTuple):
@@ -40,9 +41,11 @@ class _Drawn(NamedTuple):
 @fragment
 def show(mistake: Mistake, pair: PairResult) -> None:
     """The mistake on the left, the fix on the right."""
-    traces = runs.kept("mistake_traces", pair, lambda: (read(pair.mistake.history), read(pair.fixed.history)))
-    is_open = bool(st.session_state.get(_OPEN))
-    wrong, right = (_drawn(trace, is_open=is_open) for trace in traces)
+    traces = kept.kept(
+        "mistake_traces", kept.This(pair), lambda: (read(pair.mistake.history), read(pair.fixed.history))
+    )
+    is_open, axis = _OPEN.get(), axes.now("mistakes", Axis.STEPS)
+    wrong, right = (_drawn(trace, axis, is_open=is_open) for trace in traces)
     shares_scale = _align(wrong, right)
     labels = (_("Timeline of the mistake"), _("Timeline of the fix"))
     for column, drawn, side, label in zip(
@@ -54,32 +57,34 @@ def show(mistake: Mistake, pair: PairResult) -> None:
             if found is not None:
                 with st.container(border=True):
                     bar.show(found)
-    st.html(_legend((wrong.figure, right.figure)))
+    legend.show(wrong.figure, right.figure)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.toggle(_("Show Sessions, pool and statements of each request"), key=_OPEN, persist_state="session")
+        axes.switch("mistakes", Axis.STEPS)
+        st.toggle(_("Show Sessions, pool and statements of each request"), key=_OPEN.key, persist_state="session")
         st.caption(" ".join(_remarks(wrong, right, shares_scale=shares_scale)))
 
 
-def _drawn(trace: Trace, *, is_open: bool) -> _Drawn:
+def _drawn(trace: Trace, axis: Axis, *, is_open: bool) -> _Drawn:
     names = [request.name for request in trace.requests]
     shown = names[:MOST_LANES]
-    info = swimlanes_info(trace, expanded=shown if is_open else (), show=(*shown, ""))
+    info = axes.on(axis, swimlanes_info(trace, expanded=shown if is_open else (), show=(*shown, "")))
     figure = plot_swimlanes(info, dark=st.context.theme.type == "dark")
     # One legend for both stands below them; labels at half the page's width leave some of their margin free.
     margins = figure.layout.margin
-    height = (figure.layout.height - margins.t - margins.b) * (1 if is_open else COMPACT)
-    figure.update_layout(
-        showlegend=False, height=height + TOP + margins.b, margin_t=TOP, margin_l=round(0.85 * margins.l)
-    )
-    used = max((moment.checked_out + moment.waiting for moment in info.pool), default=0)
-    if info.size and used <= info.size:
+    height = (figure.layout.height - margins.t - margins.b) * (1 if is_open or info.steps else COMPACT)
+    figure.update_layout(height=height + margins.t + margins.b, margin_l=round(0.95 * margins.l))
+    most = max((moment.open for moment in info.pool), default=0)
+    if info.size and most <= info.size:
         # Overflow that nobody needed would only make the curve flat.
         figure.update_layout(yaxis2_range=[0, info.size * 1.1])
+    figure.update_layout(uirevision=f"mistakes {info.steps}")
     return _Drawn(info, figure, len(names), len(shown))
 
 
 def _align(wrong: _Drawn, right: _Drawn) -> bool:
     """One scale for both, unless one side took so much longer that nothing would be seen of the other."""
+    if bool(wrong.info.steps) != bool(right.info.steps):
+        return False
     lengths = [max(each.info.end_ms - each.info.start_ms, 0.001) for each in (wrong, right)]
     longest = max(lengths)
     if longest > _RATIO * min(lengths):
@@ -90,22 +95,10 @@ def _align(wrong: _Drawn, right: _Drawn) -> bool:
     return True
 
 
-def _legend(figures: Iterable[go.Figure]) -> str:
-    """A swatch for each kind of bar in either figure, as the figure draws it."""
-    swatches = {}
-    for trace in (trace for figure in figures for trace in figure.data if trace.type == "bar" and trace.showlegend):
-        color = trace.marker.color if isinstance(trace.marker.color, str) else trace.marker.color[0]
-        hatched = " tx-mistake-hatched" if trace.marker.pattern.shape else ""
-        swatches[trace.name] = (
-            f'<span><i class="tx-mistake-swatch{hatched}" style="--tx-c:{color}"></i>{escape(trace.name)}</span>'
-        )
-    return f'<div class="tx-mistake-legend">{"".join(swatches.values())}</div>'
-
-
 def _remarks(wrong: _Drawn, right: _Drawn, *, shares_scale: bool) -> list[str]:
     remarks = [_("Click a bar: its SQL, its times and its line of code.")]
     if not shares_scale:
-        remarks.append(_("The two time scales differ."))
+        remarks.append(_("The two scales differ."))
     most = max((wrong, right), key=lambda each: each.requests)
     if most.shown < most.requests:
         remarks.append(

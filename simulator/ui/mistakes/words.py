@@ -10,12 +10,12 @@ from html import escape
 from types import MappingProxyType
 from typing import Literal
 
-from simulator.history import Row
 from simulator.i18n import N_, ngettext
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
 from simulator.labs.mistakes.run import PairResult, SideResult
 from simulator.labs.mistakes.told import Told
+from simulator.model import Row
 
 #: `silent`: nobody is told, and data is wrong or lost; `raised`: somebody is told an error; `costs`: all is right, and
 #: dear; `unseen`: this run shows no difference.
@@ -88,8 +88,14 @@ def leaked(result: SideResult) -> str:
 
 def errors(result: SideResult) -> str:
     """The classes of what was raised, each once, with SQLSTATEs."""
-    seen = dict.fromkeys(" ".join(filter(None, (each.error, each.sqlstate))) for each in result.told if each.error)
-    return ", ".join(seen)
+    return ", ".join(dict.fromkeys(error(each) for each in result.told if each.error))
+
+
+def error(each: Told) -> str:
+    """`IntegrityError 23505`; what SQLAlchemy wrapped where no SQLSTATE says it: `StatementError: MissingGreenlet`."""
+    if each.sqlstate or not each.cause:
+        return f"{each.error} {each.sqlstate}".strip()
+    return each.error if each.cause == each.error else f"{each.error}: {each.cause}"
 
 
 def verdict(mistake: Mistake, pair: PairResult) -> Verdict:

@@ -1,0 +1,1 @@
+"""What a history tells of reads, writes and versions: all that the checker works with."""

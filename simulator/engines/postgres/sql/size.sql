@@ -1,0 +1,2 @@
+-- Bytes of this database.
+SELECT pg_catalog.pg_database_size(pg_catalog.current_database())

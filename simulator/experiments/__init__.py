@@ -1,0 +1,1 @@
+"""Many runs, one table: variants by levels, lock conflicts, orders."""

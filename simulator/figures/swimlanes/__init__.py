@@ -1,0 +1,1 @@
+"""Requests, Sessions, pool and backends of an application on one time axis."""

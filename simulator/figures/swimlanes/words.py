@@ -1,0 +1,85 @@
+"""The swimlanes' words: what a lane and a moment are called, in the language in use."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from simulator.history.words import EndingCommand, SessionOutcome
+from simulator.i18n import N_
+from simulator.i18n import gettext as _
+from simulator.sql.words import statements
+from simulator.traces.spans import Ending, Point, Request
+
+#: What a backend does (`pg_stat_activity.state`), how a request, a transaction and a Session ended: for gettext.
+STATES = (
+    N_("starting"),
+    N_("active"),
+    N_("idle"),
+    N_("idle in transaction"),
+    N_("idle in transaction (aborted)"),
+    N_("ok"),
+    N_("failed"),
+    N_("disconnected"),
+    N_("committed"),
+    N_("rolled back"),
+    N_("closed"),
+    N_("close"),
+    N_("reset"),
+    N_("invalidate"),
+    N_("collected"),
+)
+
+#: A table's name stands behind one of these.
+_BEFORE_TABLE = ("INTO", "FROM", "UPDATE")
+#: Characters of a statement that are looked at; one INSERT of 500 rows has forty thousand.
+_READ = 400
+
+
+@lru_cache(maxsize=512)
+def brief(sql: str) -> str:
+    """What a statement does, and with which table: as much as a bar has room for.
+
+    >>> brief("SELECT messages.id FROM messages WHERE id = %(id)s"), brief("insert into messages (a) values (1)")
+    ('SELECT messages', 'INSERT messages')
+    >>> brief("SELECT 1"), brief("")
+    ('SELECT', '')
+    """
+    found = statements(sql[:_READ])
+    if not found:
+        return " ".join(sql.split()[:1]).upper()
+    words, tokens = found[0].words, found[0].tokens
+    table = next((token.text for before, token in zip(words, tokens[1:], strict=False) if before in _BEFORE_TABLE), "")
+    return f"{words[0]} {table}" if table.isidentifier() else words[0]
+
+
+def state_word(state: str | None) -> str:
+    """A state or an outcome in the language in use; what is none of STATES, as an HTTP status, as it is."""
+    return _(state) if state in STATES else state or ""
+
+
+def request_word(name: str) -> str:
+    """The name as people say it: those that this program gives are words, `request 3`; others stay as they are."""
+    number = name.removeprefix("request ")
+    return _("request {number}").format(number=number) if number != name and number.isdecimal() else name
+
+
+def slot_word(number: int) -> str:
+    """`slot 2`."""
+    return _("slot {number}").format(number=number)
+
+
+def moment_words(point: Point) -> str:
+    """The few words that stand at it: `response 200`; of a gate, that it is one."""
+    if point.label == "response started":
+        return _("response {status}").format(status=point.detail)
+    return _(point.label)
+
+
+def commit_failed(request: Request, ending: Ending) -> bool:
+    """Whether this COMMIT was sent and the Session's transaction then ended in another way."""
+    if ending.command != EndingCommand.COMMIT or ending.session is None:
+        return False
+    transactions = (it for session in request.sessions if session.name == ending.session for it in session.transactions)
+    over = (it for it in transactions if not it.nested and it.start_ms <= ending.start_ms)
+    ends = [it.outcome for it in over if it.end_ms is not None and it.end_ms >= ending.start_ms]
+    return bool(ends) and ends[0] != SessionOutcome.COMMITTED

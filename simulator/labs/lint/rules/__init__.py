@@ -1,0 +1,1 @@
+"""What pasted code is looked at for, a module a subject."""

@@ -1,0 +1,1 @@
+"""Small things that every page is made of, and that know of no page."""

@@ -1,0 +1,1 @@
+"""The page for one's own code, errors and files."""

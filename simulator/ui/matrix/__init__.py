@@ -1,0 +1,1 @@
+"""The matrix page: what was found of everything at every level."""
