@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from simulator.i18n import gettext as _
+from simulator.i18n.comments import translated
 from simulator.labs.mistakes.entry import Mistake, Side
 from simulator.labs.mistakes.run import PairResult, SideResult
 from simulator.labs.mistakes.told import Told
@@ -43,7 +44,7 @@ def show(mistake: Mistake, pair: PairResult) -> None:
 
 def code(side: Side, tone: source_view.Tone, *, reveal: bool = True) -> None:
     """What ran, not a copy of it; with the line that makes the difference unless that shall be guessed."""
-    source_view.show(side.source, marked=side.decisive_numbers if reveal else (), tone=tone)
+    source_view.show(translated(side.source), marked=side.decisive_numbers if reveal else (), tone=tone)
 
 
 def _suspect(mistake: Mistake, pair: PairResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator.i18n import gettext as _
+from simulator.i18n.comments import translated
 from simulator.labs.sessions.acid import ACID, AcidRun, letter, run_acid
 from simulator.traces.trace import read
 from simulator.ui.app import pages
@@ -66,7 +67,7 @@ def _show(run: AcidRun) -> None:
     st.table(dict(run.facts), border="horizontal")
     if run.failure is not None:
         st.markdown(f":red[✕ {plain(str(run.failure))}]")
-    source_view.show(run.code)
+    source_view.show(translated(run.code))
     if run.server_log:
         with st.expander(_("The server's own words")):
             st.code("\n".join(run.server_log), language=None, wrap_lines=True)
