@@ -83,11 +83,11 @@ def template(root: Path) -> Catalog:
     made = Catalog(project="Txscope", domain=DOMAIN, charset="utf-8")
     for pattern, method in SOURCES:
         for path in sorted(root.glob(pattern)):
-            for line, message, comments, context in extract_from_file(
+            for line, message, notes, context in extract_from_file(
                 method, path, keywords=KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
             ):
                 made.add(
-                    message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments, context=context
+                    message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=notes, context=context
                 )
     return made
 
