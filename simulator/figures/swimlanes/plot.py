@@ -7,7 +7,8 @@ bars of that colour for Sessions and held connections.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
@@ -64,7 +65,12 @@ _PALE = {
     BarKind.COMMITTING: (0.35, 1.0, 0.46),
     BarKind.CODE: (0.16, 0.7, 0.66),
 }
+#: Shares of a lane's height from its middle up to a moment's symbol, whose words stand below it; by its turn.
+_HEIGHTS = (0.32, -0.06)
 _WORDS_AT_START = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.COMMITTING, BarKind.CODE)
+#: Moments of one lane that are so few steps apart have a line each, by turns the upper and the lower one; where there
+#: are more than NARROW steps, so large a share of them, and their words are short.
+CLOSE, NARROW, CLOSE_SHARE = 1.5, 8, 1 / 7
 #: These last for more than a step.
 _LONG = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.HELD, BarKind.REQUEST, BarKind.CODE, BarKind.STATE)
 
@@ -96,7 +102,7 @@ def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
         **pool_axes(info, inner, curve),
         "shapes": list(grounds(info.lanes, room)),
     }
-    curves = (_without_ms(trace) if info.steps else trace for trace in pool_traces(info))
+    curves = (_without_ms(trace) if info.steps else trace for trace in pool_traces(info, text))
     return go.Figure({"data": [*_traces(info, text, room), *curves], "layout": layout})
 
 
@@ -111,10 +117,11 @@ def _traces(info: SwimlanesInfo, text: str, room: Rooms) -> Iterator[Plain]:
             pieces = [piece for piece in info.pieces if piece.kind is kind and piece.waits is waits]
             if pieces:
                 yield _bars(info, kind, pieces, text, room, waits=waits)
+    turns = _turns(info) if info.steps else {}
     for name, look in MARKS.items():
         marks = [mark for mark in info.marks if mark.kind == name]
         if marks:
-            yield _points(info, marks, look, RED if name == "failed" else text, room)
+            yield _points(info, marks, look, RED if name == "failed" else text, room, turns)
 
 
 def _bars(info: SwimlanesInfo, kind: BarKind, pieces: Sequence[Piece], text: str, room: Rooms, *, waits: bool) -> Plain:
@@ -212,16 +219,19 @@ def _edges(pieces: Sequence[Piece], thin: Sequence[bool], usual: float) -> list[
     return [0 if low else 2.5 if piece.error else usual for piece, low in zip(pieces, thin, strict=True)]
 
 
-def _points(info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: str, room: Rooms) -> Plain:
+def _points(
+    info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: str, room: Rooms, turns: Mapping[Mark, int]
+) -> Plain:
     """Symbols; on the axis of steps, where each moment has a step of its own, its words."""
-    words = [_worded(mark) if info.steps else "" for mark in marks]
+    words = [_worded(mark, info.steps, close=mark in turns) if info.steps else "" for mark in marks]
+    heights = [_HEIGHTS[turns.get(mark, 0)] if word else 0.0 for mark, word in zip(marks, words, strict=True)]
     places = [room.of(mark, info.lanes[mark.lane].rows) for mark in marks]
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": _(look.words),
         "x": [mark.x for mark in marks],
-        "y": [middle - (height * 0.32 if word else 0) for (middle, height), word in zip(places, words, strict=True)],
+        "y": [middle - height * share for (middle, height), share in zip(places, heights, strict=True)],
         "text": words,
         "textposition": "bottom center",
         "textfont": {"size": 13, "color": color},
@@ -238,8 +248,23 @@ def _points(info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: s
     }
 
 
-def _worded(mark: Mark) -> str:
-    """In two lines at most; a column is narrow."""
+def _turns(info: SwimlanesInfo) -> dict[Mark, int]:
+    """Of moments whose words would touch: which of the two lines of their lane is whose."""
+    named = sorted((mark for mark in info.marks if mark.label), key=lambda mark: (mark.lane, mark.x))
+    close = CLOSE if info.steps <= NARROW else info.steps * CLOSE_SHARE
+    turns: dict[Mark, int] = {}
+    for one, other in pairwise(named):
+        if one.lane == other.lane and other.x - one.x < close:
+            turns[other] = 1 - turns.setdefault(one, 0)
+    return turns
+
+
+def _worded(mark: Mark, steps: int, *, close: bool) -> str:
+    """In two lines at most, as a column is narrow; in one where the next moment is close."""
+    if steps > NARROW:
+        return markup(cut(mark.short or mark.label, 12))
+    if close:
+        return markup(cut(mark.label, 14))
     first, _space, rest = mark.label.partition(" ")
     return "<br>".join(markup(cut(part, 12)) for part in (first, rest) if part)
 

@@ -29,6 +29,8 @@ STATES = (
     N_("collected"),
 )
 
+#: What the recorder takes a request for that nobody has told it more of.
+UNTITLED = "request"
 #: A table's name stands behind one of these.
 _BEFORE_TABLE = ("INTO", "FROM", "UPDATE")
 #: Characters of a statement that are looked at; one INSERT of 500 rows has forty thousand.
@@ -63,16 +65,22 @@ def request_word(name: str) -> str:
     return _("request {number}").format(number=number) if number != name and number.isdecimal() else name
 
 
+def lane_words(request: Request) -> str:
+    """What its lane is called: `request 3 · Save a message`, `A · POST /messages`; of a client that is all, `A`."""
+    what = _(request.title) if request.title else "" if request.key == UNTITLED else request.key
+    return " · ".join(filter(None, (request_word(request.name) or _("outside of requests"), what)))
+
+
 def slot_word(number: int) -> str:
     """`slot 2`."""
     return _("slot {number}").format(number=number)
 
 
-def moment_words(point: Point) -> str:
-    """The few words that stand at it: `response 200`; of a gate, that it is one."""
+def moment_words(point: Point) -> tuple[str, str]:
+    """The few words that stand at it, and those where there is little room: `response 200`, `200`."""
     if point.label == "response started":
-        return _("response {status}").format(status=point.detail)
-    return _(point.label)
+        return _("response {status}").format(status=point.detail), point.detail
+    return _(point.label), _("sent") if point.label == "response sent" else _(point.label)
 
 
 def commit_failed(request: Request, ending: Ending) -> bool:

@@ -28,7 +28,7 @@ def run_with(load: Load) -> None:
 def load() -> tuple[Load, bool]:
     """Show the controls; what they stand at, and whether "Run" was clicked."""
     _follow_link()
-    which, number, llm, how, run = st.columns([4, 3, 3, 2, 2], vertical_alignment="bottom")
+    which, number, llm, how, run = st.columns([3.4, 2.7, 2.7, 3.4, 2.3], vertical_alignment="bottom")
     with which:
         st.selectbox(_("Requests"), list(link.MIX_OF), key=_key("mix"), format_func=_mix_title, persist_state="session")
     with number:
@@ -44,6 +44,7 @@ def load() -> tuple[Load, bool]:
             persist_state="session",
             format_func=lambda is_async: "async" if is_async else "sync",
             help=_("sync: psycopg2, a thread a request. async: psycopg 3, AsyncSession, a task a request."),
+            wrap=True,
         )
     with run:
         clicked = st.button(_("Run"), icon="▶️", type="primary", key="sessions_run", width="stretch")
