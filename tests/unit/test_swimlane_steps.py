@@ -142,6 +142,21 @@ def test_every_symbol_has_its_words() -> None:
     assert {"Session created", "Session closed", "BEGIN: nothing is sent yet", "failed"} <= shown
 
 
+@pytest.mark.parametrize(("ended", "label"), [(True, "COMMIT failed"), (False, "COMMIT")])
+def test_a_commit_behind_which_nothing_ended_has_failed_where_its_request_is_over(ended: bool, label: str) -> None:
+    found = trace(
+        at(0, RequestStarted, key="POST /"),
+        at(1, SessionBegan, session="S1"),
+        at(2, ConnectionCheckedOut, slot=1),
+        at(3, ConnectionEnding, command=EndingCommand.COMMIT, session="S1", slot=1),
+        at(4, Moment, label="gate", session="S1"),
+        *([at(7, RequestEnded, outcome="200")] if ended else []),
+        at(9, ConnectionRequested, asked=1, request="later"),
+    )
+    (commit,) = of(stepped(swimlanes_info(found)), BarKind.COMMIT)
+    assert commit.label == label
+
+
 def points(*at_ms: int) -> Any:
     """How moments of one request are drawn at these times, behind its one statement."""
     begin = [at(0, RequestStarted, key="k"), at(1, StatementStarted, sql="SELECT 1", slot=1)]

@@ -233,7 +233,7 @@ def _points(
         "x": [mark.x for mark in marks],
         "y": [middle - height * share for (middle, height), share in zip(places, heights, strict=True)],
         "text": words,
-        "textposition": "bottom center",
+        "textposition": ["bottom right" if _is_at_an_end(mark, info) else "bottom center" for mark in marks],
         "textfont": {"size": 13, "color": color},
         "marker": {
             "symbol": look.symbol,
@@ -257,6 +257,11 @@ def _turns(info: SwimlanesInfo) -> dict[Mark, int]:
         if one.lane == other.lane and other.x - one.x < close:
             turns[other] = 1 - turns.setdefault(one, 0)
     return turns
+
+
+def _is_at_an_end(mark: Mark, info: SwimlanesInfo) -> bool:
+    """What was kept is so from here on: its words stand behind it, where there is a step for them."""
+    return mark.kind == "kept" and mark.x < info.steps - 0.9
 
 
 def _worded(mark: Mark, steps: int, *, close: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from types import MappingProxyType
 
 from simulator.history.words import EndingCommand, SessionOutcome
 from simulator.i18n import N_
@@ -29,6 +30,9 @@ STATES = (
     N_("collected"),
 )
 
+#: Names that this program gives to requests and clients, for gettext; those that it numbers by their first word.
+_NAMES = (N_("worker"), N_("parent"), N_("child"))
+_NUMBERED = MappingProxyType({"request": N_("request {number}"), "client": N_("client {number}")})
 #: What the recorder takes a request for that nobody has told it more of.
 UNTITLED = "request"
 #: A table's name stands behind one of these.
@@ -61,8 +65,10 @@ def state_word(state: str | None) -> str:
 
 def request_word(name: str) -> str:
     """The name as people say it: those that this program gives are words, `request 3`; others stay as they are."""
-    number = name.removeprefix("request ")
-    return _("request {number}").format(number=number) if number != name and number.isdecimal() else name
+    if name in _NAMES:
+        return _(name)
+    kind, _space, number = name.partition(" ")
+    return _(_NUMBERED[kind]).format(number=number) if kind in _NUMBERED and number.isdecimal() else name
 
 
 def lane_words(request: Request) -> str:
@@ -84,10 +90,13 @@ def moment_words(point: Point) -> tuple[str, str]:
 
 
 def commit_failed(request: Request, ending: Ending) -> bool:
-    """Whether this COMMIT was sent and the Session's transaction then ended in another way."""
+    """Whether this COMMIT was sent and the Session's transaction then ended in another way, or not within the request:
+    one that succeeds ends it at once."""
     if ending.command != EndingCommand.COMMIT or ending.session is None:
         return False
     transactions = (it for session in request.sessions if session.name == ending.session for it in session.transactions)
-    over = (it for it in transactions if not it.nested and it.start_ms <= ending.start_ms)
+    over = [it for it in transactions if not it.nested and it.start_ms <= ending.start_ms]
     ends = [it.outcome for it in over if it.end_ms is not None and it.end_ms >= ending.start_ms]
-    return bool(ends) and ends[0] != SessionOutcome.COMMITTED
+    if not ends:
+        return request.end_ms is not None and any(it.end_ms is None for it in over)
+    return ends[0] != SessionOutcome.COMMITTED

@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 
+from simulator.figures.swimlanes.words import request_word
 from simulator.i18n import gettext as _
 from simulator.i18n.comments import translated
 from simulator.labs.mistakes.entry import Mistake, Side
@@ -100,7 +101,7 @@ def _told(result: SideResult) -> None:
 
 def _answer(group: list[Told]) -> str:
     first = group[0]
-    names = ", ".join(each.client for each in group[:_NAMES])
+    names = _(", ").join(request_word(each.client) for each in group[:_NAMES])
     if len(group) > _NAMES:
         names = _("{names} … ({count} clients)").format(names=names, count=len(group))
     message = first.message.partition(" (Background on this error")[0] or first.answer

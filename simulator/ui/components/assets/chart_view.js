@@ -103,10 +103,10 @@ class ChartView {
     }
   }
 
-  /** Words of two moments that would stand on each other: the later ones are told by the pointer alone. */
+  /** Words of two moments that would stand on each other: the lower, the later ones are told by the pointer alone. */
   uncover() {
     const words = [...this.chart.querySelectorAll(".textpoint text")].map(text => ({ text, box: text.getBoundingClientRect() }))
-    words.sort((one, other) => one.box.left - other.box.left)
+    words.sort((one, other) => one.box.top - other.box.top || one.box.left - other.box.left)
     const shown = []
     for (const { text, box } of words) {
       const covers = other => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom
