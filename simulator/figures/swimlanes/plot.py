@@ -14,10 +14,11 @@ import plotly.graph_objects as go
 
 from simulator.figures.labels import cut, markup, width
 from simulator.figures.layout import Plain, frame
-from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, WAIT_PATTERN, faded, text_on
+from simulator.figures.palette import RED, TEXT_ON_DARK, TEXT_ON_LIGHT
 from simulator.figures.swimlanes.axes import font, grounds, margin, x_axis, y_axis
 from simulator.figures.swimlanes.bars import kind_word
 from simulator.figures.swimlanes.info import MARKS, Bar, BarKind, Lane, Mark, MarkLook, Piece, SwimlanesInfo
+from simulator.figures.swimlanes.looks import MERGED, looks, share_of
 from simulator.figures.swimlanes.pool import GAP, pool_axes, pool_height, pool_traces
 from simulator.figures.swimlanes.read import LIMIT, swimlanes_info
 from simulator.figures.swimlanes.rooms import BESIDE, Rooms, lane_height, rooms
@@ -42,41 +43,18 @@ __all__ = [
 #: Pixels around the plot: nothing of a mark at its edge is cut off.
 TOP, BOTTOM, RIGHT = 10, 34, 16
 
-#: Fill; a share of a lane's height.
-_SOLID = {
-    BarKind.WORK: ("#E69F00", 0.82),
-    BarKind.STATEMENT: ("#0072B2", 0.82),
-    BarKind.COMMIT: ("#009E73", 0.82),
-    BarKind.CONNECTING: ("#56B4E9", 0.5),
-    BarKind.FLUSH: ("#CC79A7", 0.34),
-}
-#: Merged bars of kinds that take turns lie below one another: share of the lane's height, and how far from its middle.
-_MERGED = {
-    BarKind.STATEMENT: (0.5, -0.16),
-    BarKind.COMMIT: (0.2, 0.2),
-    BarKind.CONNECTING: (0.1, 0.36),
-    BarKind.WAIT: (0.1, 0.36),
-}
-#: Opacity, that of the edge, and a share of a lane's height; the colour is the request's.
-_PALE = {
-    BarKind.SESSION: (0.12, 0.5, 0.9),
-    BarKind.TRANSACTION: (0.3, 0.8, 0.66),
-    BarKind.HELD: (0.3, 0.9, 0.82),
-    BarKind.COMMITTING: (0.35, 1.0, 0.46),
-    BarKind.CODE: (0.16, 0.7, 0.66),
-}
-#: Shares of a lane's height from its middle up to a moment's symbol, whose words stand below it; by its turn.
-_HEIGHTS = (0.32, -0.06)
-_WORDS_AT_START = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.COMMITTING, BarKind.CODE)
 #: Moments of one lane that are so few steps apart have a line each, by turns the upper and the lower one; where there
 #: are more than NARROW steps, so large a share of them, and their words are short.
 CLOSE, NARROW, CLOSE_SHARE = 1.5, 8, 1 / 7
+#: Shares of a lane's height from its middle up to a moment's symbol, whose words stand below it; by its turn.
+_HEIGHTS = (0.32, -0.06)
+_WORDS_AT_START = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.COMMITTING, BarKind.CODE)
 #: These last for more than a step.
 _LONG = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.HELD, BarKind.REQUEST, BarKind.CODE, BarKind.STATE)
 
 
 def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
-    """Draw them, without a legend: what stands for what is told by `legend_of`. Backgrounds are transparent; a bar's
+    """Draw them, without a legend: what stands for what is told below the figure. Backgrounds are transparent; a bar's
     `customdata[0]` is its id in `info.bars`, the layout's `meta["edges"]` is where lanes begin, on the y axis.
     """
     room = rooms(info.lanes, steps=bool(info.steps))
@@ -125,9 +103,9 @@ def _traces(info: SwimlanesInfo, text: str, room: Rooms) -> Iterator[Plain]:
 
 
 def _bars(info: SwimlanesInfo, kind: BarKind, pieces: Sequence[Piece], text: str, room: Rooms, *, waits: bool) -> Plain:
-    share = _share(kind)
+    share = share_of(kind)
     places = [room.of(piece, info.lanes[piece.lane].rows) for piece in pieces]
-    merged, offset = (share, 0.0) if waits else _MERGED.get(kind, (share, 0.0))
+    merged, offset = (share, 0.0) if waits else MERGED.get(kind, (share, 0.0))
     return {
         "type": "bar",
         "orientation": "h",
@@ -152,7 +130,7 @@ def _bars(info: SwimlanesInfo, kind: BarKind, pieces: Sequence[Piece], text: str
         "cliponaxis": True,
         "showlegend": kind not in (BarKind.SESSION, BarKind.HELD, BarKind.STATE),
         "legendrank": list(BarKind).index(kind),
-        **_looks(kind, pieces, text, info.lanes, waits=waits),
+        **looks(kind, pieces, text, info.lanes, waits=waits),
     }
 
 
@@ -163,60 +141,6 @@ def _label(piece: Piece, *, steps: bool) -> str:
     words = piece.label.split(" ")
     first, rest = words[0], " ".join(words[1:])
     return "<br>".join(markup(cut(part, 9)) for part in (first, rest) if part)
-
-
-def _share(kind: BarKind) -> float:
-    if kind in _SOLID:
-        return _SOLID[kind][1]
-    return _PALE[kind][2] if kind in _PALE else 0.82
-
-
-def _looks(kind: BarKind, pieces: Sequence[Piece], text: str, lanes: Sequence[Lane], *, waits: bool) -> Plain:
-    """Fill, edge and the label's colour. A row of a band has no room for edges: a mark at its end tells of an error."""
-    thin = [lanes[piece.lane].rows > 1 for piece in pieces]
-    if waits:
-        color = GREY if kind is BarKind.WAIT else _SOLID[BarKind.STATEMENT][0]
-        # It lies over the statement, which must not be seen through it.
-        ground = "#1B2027" if text == TEXT_ON_DARK else "#F3F4F6"
-        edges = {
-            "width": _edges(pieces, thin, 1),
-            "color": [RED if piece.error else color for piece in pieces],
-        }
-        pattern = {**WAIT_PATTERN, "size": 7, "bgcolor": ground, "fgcolor": faded(color, 0.6)}
-        return {
-            "marker": {"color": color, "line": edges, "pattern": pattern},
-            "insidetextfont": {"color": text},
-        }
-    if kind in _PALE:
-        fill, edge, _height = _PALE[kind]
-        colors = [piece.color or GREY for piece in pieces]
-        edges = {
-            "width": _edges(pieces, thin, 1),
-            "color": [RED if p.error else faded(c, edge) for p, c in zip(pieces, colors, strict=True)],
-        }
-        # What is only a few pixels high must not be pale as well.
-        paints = [faded(color, 0.8 if low else fill) for color, low in zip(colors, thin, strict=True)]
-        marker = {"color": paints, "line": edges}
-        return {"marker": marker, "insidetextfont": {"color": text}}
-    color = _SOLID[kind][0] if kind in _SOLID else GREY
-    edges = {
-        "width": [
-            0 if low else 2.5 if piece.error else float(piece.spans > 1)
-            for piece, low in zip(pieces, thin, strict=True)
-        ],
-        "color": [RED if piece.error else color for piece in pieces],
-    }
-    if kind not in _SOLID:
-        return {"marker": {"color": faded(GREY, 0.3), "line": edges}, "insidetextfont": {"color": text}}
-    # What lies between the spans of a merged bar is something else: it is pale, and never hatched.
-    fills = [faded(color, 0.4) if piece.spans > 1 else color for piece in pieces]
-    words = [text if piece.spans > 1 else text_on(color) for piece in pieces]
-    return {"marker": {"color": fills, "line": edges}, "insidetextfont": {"color": words}}
-
-
-def _edges(pieces: Sequence[Piece], thin: Sequence[bool], usual: float) -> list[float]:
-    """Pixels."""
-    return [0 if low else 2.5 if piece.error else usual for piece, low in zip(pieces, thin, strict=True)]
 
 
 def _points(

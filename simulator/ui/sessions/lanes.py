@@ -44,13 +44,12 @@ def show(trace: Trace, *, key: str = "sessions_lanes", page: str = "sessions", f
     shown = _with_lanes(trace)
     folded = band_labels(trace, shown)
     opened, axis = _opened(trace, (*shown, *folded), folded, memory, (page, first))
-    told = swimlanes_info(trace, expanded=opened, show=shown, limit=MAX_BARS, fold=True)
-    info = axes.on(axis, told)
-    names = {*shown, *folded}
+    info = axes.on(axis, swimlanes_info(trace, expanded=opened, show=shown, limit=MAX_BARS, fold=True))
     figure = plot_swimlanes(info, dark=st.context.theme.type == "dark")
+    named = [each.request if each.request in {*shown, *folded} else None for each in info.lanes]
+    # Another run: its axis is another.
     figure.update_layout(
-        uirevision=f"{key} {trace.duration_ms} {info.steps}",  # another run: its axis is another
-        meta={**figure.layout.meta, "lanes": [each.request if each.request in names else None for each in info.lanes]},
+        uirevision=f"{key} {trace.duration_ms} {info.steps}", meta={**figure.layout.meta, "lanes": named}
     )
     clicked = chart_view(
         figure,
