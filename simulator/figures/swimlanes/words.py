@@ -83,9 +83,11 @@ def slot_word(number: int) -> str:
 
 
 def moment_words(point: Point) -> tuple[str, str]:
-    """The few words that stand at it, and those where there is little room: `response 200`, `200`."""
+    """The few words that stand at it, and those where there is little room: `response 200`, `200`; `backend 4711`."""
     if point.label == "response started":
         return _("response {status}").format(status=point.detail), point.detail
+    if point.label == "backend":
+        return _("backend {number}").format(number=point.detail), point.detail
     return _(point.label), _("sent") if point.label == "response sent" else _(point.label)
 
 
