@@ -221,3 +221,27 @@ def test_the_headline_waits_for_the_last_step_and_comes_with_its_figure(page: Pa
     kept = page.evaluate("kept")
     assert "0 / 6, hidden, 6" in kept
     assert "5 / 6, hidden, 1" in kept
+
+
+#: One step on; what the panel says then, and the picture that it shows, in the same frame.
+NEXT = """() => {
+  const next = document.querySelector("[data-act=next]")
+  const seen = each => each.checkVisibility({ visibilityProperty: true })
+  const all = what => [...document.querySelectorAll(`[class*=_panel] ${what}`)]
+  const shown = what => all(what).filter(seen).map(each => each.textContent)
+  const [told, drawn] = ["[data-txs-at]", "[data-testid=stGraphVizChart] svg"]
+  if (!next || shown(told).length !== 1 || shown(drawn).length !== 1) return null
+  next.click()
+  return [document.querySelector(".txs-count").textContent, shown(told), shown(drawn)]
+}"""
+
+
+def test_the_panel_changes_with_the_figure_in_one_frame(page: Page) -> None:
+    page.goto("/locks?step=3")
+    settle(page)
+    count, told, drawn = seen(page, lambda: page.evaluate(NEXT), bool)
+    assert count == "4 / 9"
+    assert len(told) == 1
+    assert "the server ended T2 in T2.give (40P01)" in told[0]
+    assert len(drawn) == 1
+    assert "40P01" in drawn[0]

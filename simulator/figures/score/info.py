@@ -163,6 +163,12 @@ class ScoreInfo(NamedTuple):
             if mark.settled_at is not None and mark.settled_at <= position
         )
 
+    def woken(self, mark: Mark) -> tuple[Mark, ...]:
+        """Those whose wait ended with this mark."""
+        return tuple(
+            other for other in self.marks if other.position < mark.position and other.settled_at == mark.position
+        )
+
 
 def inset(part: Range, whole: Stretch, axis: Axis) -> Range:
     """A part of a statement as it is drawn: on the step axis a little shorter where it begins or ends the statement."""
