@@ -12,6 +12,9 @@ import streamlit as st
 
 from simulator.ui.components.score_view import at_step, key_at_step
 
+#: Height of a picture; it is as wide as there is room, and below it there is room for the text.
+HEIGHT_PX = 150
+
 T = TypeVar("T", bound=Hashable)
 
 
@@ -24,26 +27,26 @@ class Moment(NamedTuple):
     html: str
 
 
-def show(moments: Mapping[int, Moment], *, key: str, run: str, shown: int, height: int | None = None) -> None:
+def show(moments: Mapping[int, Moment], *, key: str, run: str, shown: int) -> None:
     """The moments of a run, by position; `shown` is the one that is seen until the view is there."""
     for dot, positions in _alike({position: moment.dot for position, moment in moments.items()}).items():
         if dot:
             with st.container(key=key_at_step(key, run, positions)):
-                _graph(dot, height)
+                _graph(dot)
     texts = _alike({position: moment.html for position, moment in moments.items()})
     told = (at_step(run, positions, html, first=shown in positions) for html, positions in texts.items())
     st.html("".join(told) or "<i></i>")
 
 
-def show_one(moment: Moment, *, height: int | None = None) -> None:
+def show_one(moment: Moment) -> None:
     """A moment where no view has steps."""
     if moment.dot:
-        _graph(moment.dot, height)
+        _graph(moment.dot)
     st.html(moment.html or "<i></i>")
 
 
-def _graph(dot: str, height: int | None) -> None:
-    st.graphviz_chart(dot, width="stretch", height=height or "content")
+def _graph(dot: str) -> None:
+    st.graphviz_chart(dot, width="stretch", height=HEIGHT_PX)
 
 
 def _alike(by_position: Mapping[int, T]) -> Mapping[T, list[int]]:

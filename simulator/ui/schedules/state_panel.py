@@ -28,9 +28,6 @@ from simulator.ui.components.tabs import Tab, row
 from simulator.ui.kit.terms import explained
 from simulator.ui.schedules import countdown_view, state_locks, state_rows
 
-#: Height of the wait-for graph; it is as wide as there is room.
-GRAPH_PX = 150
-
 
 class Steps(NamedTuple):
     """The steps of a score beside which the panel stands."""
@@ -94,13 +91,13 @@ def _sent(history: History, mark: Mark | None) -> int:
 
 def _waits(place: _Place) -> None:
     if place.steps is None:
-        moments.show_one(_waiting(place, place.seq), height=GRAPH_PX)
+        moments.show_one(_waiting(place, place.seq))
         return
     by_position = {
         position: _waiting(place, _sent(place.history, mark)) for position, mark in place.steps.marks.items()
     }
     run, shown = place.steps.run, place.steps.shown
-    moments.show(by_position, key=f"{place.key}_waits", run=run, shown=shown, height=GRAPH_PX)
+    moments.show(by_position, key=f"{place.key}_waits", run=run, shown=shown)
 
 
 def _waiting(place: _Place, sent: int) -> Moment:

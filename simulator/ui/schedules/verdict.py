@@ -78,9 +78,10 @@ def reasons(
     be known when these statements, (transaction, step), had been answered.
     """
     refused = [
-        explain_refusal(refusal, weaker())
+        line
         for refusal in refusals(result)
         if done is None or (refusal.transaction, refusal.step) in done
+        for line in explain_refusal(refusal, weaker())
     ]
     told, confirmed = result.graph, result.confirmed
     if done is not None:
@@ -107,7 +108,7 @@ def unconnected(result: RunResult, told: Verdict, *, at_end: bool) -> Iterator[T
         yield explain_order(result.replayed.order)
 
 
-def _list(lines: Iterable[object]) -> str:
+def _list(lines: Iterable[Text | str]) -> str:
     items = "".join(f"<li>{explained(line)}</li>" for line in dict.fromkeys(map(str, lines)))
     return f'<ul class="tx-reasons">{items}</ul>' if items else ""
 

@@ -3,6 +3,8 @@
 const PLACES_PX = [100, 110, 120, 130, 140, 150] // the widths of a step that are tried until no label is cut
 const PILL_LINE = 1.3 // of the letters' size
 const PILL_SIDE = 5 // pixels at scale 1, left and right of a pill's text
+const BAR_EDGE = 0.29 // half a bar, in lanes
+const BAND_EDGE = 0.405 // half the band of a transaction, in lanes: where pills about a whole bar stand
 
 /** What each bar says of its statement, by position. */
 const labelsOf = traces =>
@@ -97,6 +99,7 @@ class Labels {
     const notes = layout.annotations ?? []
     const width = (range[1] - range[0]) * pixels
     const sized = new Pills(layout, range, pixels, look)
+    for (const note of notes) note.yshift = sized.apart(note)
     const boundless = notes.filter((note, i) => layout.meta.notes[i].from == null && !note.showarrow)
     for (const [i, note] of notes.entries()) {
       const { from, to, short } = layout.meta.notes[i]
@@ -143,7 +146,22 @@ class Pills {
     if (one.y === other.y) return true
     const axis = this.layout[axisName(one.yref)]
     if (!axis) return false // a title's place is a part of the plot, and no lane
-    const high = PILL_LINE * Math.max(one.font.size, other.font.size) + 2 * (one.borderpad ?? 0)
-    return Math.abs(one.y - other.y) * laneShare(axis) * this.plot < high
+    return Math.abs(one.y - other.y) * laneShare(axis) * this.plot < (this.height(one) + this.height(other)) / 2
+  }
+
+  height(note) {
+    return PILL_LINE * note.font.size + 2 * (note.borderpad ?? 0)
+  }
+
+  /** How far one at the edge of a band goes outwards, where lanes are low: else it would lie on the bar's own text. */
+  apart(note) {
+    const lane = Math.round(note.y)
+    const axis = this.layout[axisName(note.yref)]
+    if (!axis || note.showarrow || Math.abs(Math.abs(note.y - lane) - BAND_EDGE) > 0.01) return note.yshift ?? 0
+    const high = laneShare(axis) * this.plot
+    const wanted = Math.max(0, this.height(note) / 2 - (BAND_EDGE - BAR_EDGE) * high)
+    if (note.y > lane) return -wanted
+    const free = lane ? Infinity : this.layout.margin.t + (0.5 - BAND_EDGE) * high - this.height(note) / 2
+    return Math.max(0, Math.min(wanted, free))
   }
 }

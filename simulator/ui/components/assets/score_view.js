@@ -1,6 +1,5 @@
 // The score in the page: Plotly.react for the picture, and a playhead that needs no redrawing.
 
-const BAR_EDGE = 0.29 // half a bar, in lanes
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false }
 
 class ScoreView extends Transport {
