@@ -82,16 +82,18 @@ def tab(context: BrowserContext, url: str) -> Iterator[Page]:
 @pytest.mark.parametrize(("lab", "scenario"), SCENARIOS)
 def test_headline_score_and_panel_stand_together_on_the_stage(stage: Page, lab: str, scenario: str) -> None:
     page = stage
-    page.set_viewport_size(SIZES[0])
-    follow(page, f"./{lab}?scenario={scenario}&projector=1")
-    expect(page).to_have_url(re.compile(rf"/{lab}\?"))
-    expect(page.get_by_label("Scenario").first).to_have_value(re.compile(re.escape(find(scenario).title)))
-    settle(page)
     found: dict[str, Any] = {}
-    for size in SIZES:
-        page.set_viewport_size(size)
-        if left := measured(page):
-            found[f"{size['width']}"] = left
+    for level in find(scenario).levels:
+        page.set_viewport_size(SIZES[0])
+        follow(page, f"./{lab}?scenario={scenario}&level={level.short}&projector=1")
+        expect(page).to_have_url(re.compile(rf"/{lab}\?"))
+        expect(page.get_by_label("Scenario").first).to_have_value(re.compile(re.escape(find(scenario).title)))
+        expect(page.get_by_role("radio", name=level.value, include_hidden=True)).to_be_checked()
+        settle(page)
+        for size in SIZES:
+            page.set_viewport_size(size)
+            if left := measured(page):
+                found[f"{level.short} {size['width']}"] = left
     assert found == {}
 
 
@@ -117,11 +119,11 @@ def test_home_says_what_is_lost_without_a_click_or_a_scroll_and_fills_the_stage(
     expect(page.locator(".tx-title")).to_be_visible()
 
 
-@pytest.mark.parametrize(("lab", "scenario"), SCENARIOS)
-def test_no_label_is_cut_or_covered_beside_the_controls(tab: Page, lab: str, scenario: str) -> None:
+@pytest.mark.parametrize("path", ["?", *(f"{lab}?scenario={scenario}&" for lab, scenario in SCENARIOS)])
+def test_no_label_is_cut_or_covered_beside_the_controls(tab: Page, path: str) -> None:
     found: dict[str, Any] = {}
     for language in ("en", "zh") if os.environ.get("TXSCOPE_STAGE") == "all" else ("zh",):
-        tab.goto(f"/{lab}?scenario={scenario}&lang={language}")
+        tab.goto(f"/{path}lang={language}")
         settle(tab)
         for letters in (17, 24):
             tab.add_style_tag(content=f"html {{ font-size: {letters}px !important }}")

@@ -1,6 +1,7 @@
 // What is written on a score: labels in their bars, pills on them, and how wide a step must be for them to be read.
 
 const PLACES_PX = [100, 110, 120, 130, 140, 150] // the widths of a step that are tried until no label is cut
+const STAGE_SIZES = [...SIZES, 0.66, 0.58] // where nothing may scroll, and a projector makes all letters larger
 const PILL_LINE = 1.3 // of the letters' size
 const PILL_SIDE = 5 // pixels at scale 1, left and right of a pill's text
 const BAR_EDGE = 0.29 // half a bar, in lanes
@@ -16,6 +17,9 @@ const crowded = ([left, right], others, width) =>
 
 /** Label and result of a bar where there is little room. */
 const briefOf = each => each.slice(6)
+
+/** The letters that are tried for the labels of bars. */
+const sizesOf = (look, size) => (look.room ? STAGE_SIZES : SIZES).map(part => part * size)
 
 class Labels {
   /** Another figure; `revision` is another one with it. */
@@ -43,7 +47,7 @@ class Labels {
   whole(place, look) {
     const { layout, data } = this.figure
     const plot = (layout.height - layout.margin.t - layout.margin.b) * look.scale
-    const sizes = SIZES.map(size => size * layout.font.size * look.scale)
+    const sizes = sizesOf(look, layout.font.size * look.scale)
     return data.every(trace => {
       const height = trace.width * laneShare(layout[axisName(trace.yaxis)]) * plot
       return (trace.customdata ?? []).every(
@@ -56,7 +60,7 @@ class Labels {
   fit(traces, layout, range, width, look) {
     const pixels = (width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
     const plot = layout.height - layout.margin.t - layout.margin.b
-    const sizes = SIZES.map(size => size * layout.font.size)
+    const sizes = sizesOf(look, layout.font.size)
     const starts = {}
     for (const trace of traces) {
       if (!trace.customdata) continue

@@ -57,7 +57,7 @@ class ScoreView extends Transport {
   draw(stale = false) {
     const visible = this.frame.clientWidth
     if (this.left || !visible || !this.plotly || !this.figure) return
-    const look = lookOf(this.root)
+    const look = (this.look = lookOf(this.root))
     const width = look.room ? visible : Math.max(visible, this.labels.roomNeeded(look))
     const wanted = JSON.stringify([this.revision, look, width])
     if (wanted === this.drawn && !stale) return this.show()
@@ -142,7 +142,8 @@ class ScoreView extends Transport {
     const top = full._size.t
     const height = full._size.h
     this.future.cover(full, last ? axis._length : at)
-    this.future.outline(full, this.chart.data, this.figure.layout.meta, this.marks, this.step)
+    const sizes = sizesOf(this.look, full.font.size)
+    this.future.outline(full, this.chart.data, this.figure.layout.meta, this.marks, this.step, sizes)
     this.future.cut(above, last ? Infinity : axis._offset + at)
     this.future.hideTicks(this.chart, this.figure.layout.meta, last ? Infinity : axis.p2d(at))
     Object.assign(this.head.style, {
