@@ -163,6 +163,11 @@ class ScoreInfo(NamedTuple):
             if mark.settled_at is not None and mark.settled_at <= position
         )
 
+    @property
+    def closed_at(self) -> int | None:
+        """The position at whose end the cycle had closed: a statement that waits may still come to nothing."""
+        return None if self.closing is None else self.marks[self.closing].settled_at or self.closing
+
     def woken(self, mark: Mark) -> tuple[Mark, ...]:
         """Those whose wait ended with this mark."""
         return tuple(
