@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import once_more
+
 
 def move(page: Page, session: int) -> Locator:
     """The button that runs the next statement of the first session, or the second."""
@@ -15,16 +17,6 @@ def move(page: Page, session: int) -> Locator:
 
 def sent(page: Page, statements: int) -> None:
     expect(page.locator(".txs-count").first).to_have_text(f"{statements} / {statements}")
-
-
-#: What comes sooner after a step of the same session is the second half of a double click, as keys.js says.
-DOUBLE_MS = 300
-
-
-def once_more(page: Page) -> Page:
-    """The page, as soon as a press is a step of its own, whatever was pressed before."""
-    page.evaluate("ms => new Promise(done => setTimeout(done, ms))", DOUBLE_MS + 1)
-    return page
 
 
 def press(page: Page, key: str) -> None:
