@@ -1,0 +1,16 @@
+"""Every rule, a row each."""
+
+from __future__ import annotations
+
+from simulator.findings.finding import Rule
+from simulator.findings.rules import errors, leaks, pool, queries, races, sharing, transactions
+
+RULES: tuple[Rule, ...] = (
+    *leaks.RULES,
+    *sharing.RULES,
+    *transactions.RULES,
+    *races.RULES,
+    *pool.RULES,
+    *errors.RULES,
+    *queries.RULES,
+)
