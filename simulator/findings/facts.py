@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -155,9 +156,9 @@ class Facts:
             sent: list[Statement | Ending] = [*statements[slot.number], *endings[slot.number]]
             sent.sort(key=lambda span: span.seq)
             for hold in slot.holds:
-                until = hold.until(float("inf"))
-                inside = [span for span in sent if hold.start_ms <= span.start_ms <= until]
-                yield from self._of_hold(hold, inside)
+                first = bisect_left(sent, hold.start_ms, key=_start)
+                last = bisect_right(sent, hold.until(float("inf")), key=_start)
+                yield from self._of_hold(hold, sent[first:last])
 
     def _of_hold(self, hold: Hold, spans: Sequence[Statement | Ending]) -> Iterator[Work]:
         found: list[Sent] = []

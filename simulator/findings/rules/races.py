@@ -6,6 +6,7 @@ written from which is not recorded: so a lost update is called possible, and wha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -31,18 +32,21 @@ def _overwritten(facts: Facts) -> Iterator[Sign]:
             read = _read_before(work, update)
             if read is None or not written:
                 continue
-            for other, theirs in writes.get(_key(update), ()):
-                if other is not work and _between(work, read, other, update) and _differ(written, _plain(theirs)):
-                    yield _lost(facts, work, (read, update), (other, theirs))
+            others = writes.get(update.rows, [])
+            for other, theirs in others[bisect_left(others, read.statement.start_ms, key=_committed_ms) :]:
+                if _committed_ms((other, theirs)) > update.statement.until(float("-inf")):
+                    break
+                if other is not work and _between(read, other, update) and _differ(written, _plain(theirs)):
+                    yield _lost(work, (read, update), (other, theirs))
                     break
 
 
-def _key(sent: Sent) -> Rows | None:
-    return sent.rows
+def _committed_ms(pair: tuple[Work, Sent]) -> float:
+    return pair[0].commit_ms[0]
 
 
 def _updates(facts: Facts) -> dict[Rows | None, list[tuple[Work, Sent]]]:
-    """Committed UPDATEs of one row, by its key, without the version."""
+    """Committed UPDATEs of one row, by its key, without the version; in the order of their commits."""
     found: dict[Rows | None, list[tuple[Work, Sent]]] = defaultdict(list)
     for work in facts.works:
         if work.committed:
@@ -50,7 +54,7 @@ def _updates(facts: Facts) -> dict[Rows | None, list[tuple[Work, Sent]]]:
                 rows = each.rows
                 if each.touch is not None and each.touch.verb == "update" and each.statement.tag == _ONE and rows:
                     found[_without_version(rows)].append((work, each))
-    return found
+    return {rows: sorted(pairs, key=_committed_ms) for rows, pairs in found.items()}
 
 
 def _without_version(rows: Rows) -> Rows:
@@ -89,13 +93,13 @@ def _read_before(work: Work, update: Sent) -> Sent | None:
     return reads[-1]
 
 
-def _between(work: Work, read: Sent, other: Work, update: Sent) -> bool:
+def _between(read: Sent, other: Work, update: Sent) -> bool:
     """The other committed after this one had read, and before this one had written."""
     began, ended = other.commit_ms
     return read.statement.until(float("inf")) <= began and ended <= update.statement.until(float("-inf"))
 
 
-def _lost(facts: Facts, work: Work, own: tuple[Sent, Sent], other: tuple[Work, Sent]) -> Sign:
+def _lost(work: Work, own: tuple[Sent, Sent], other: tuple[Work, Sent]) -> Sign:
     read, update = own
     versioned = read.touch is not None and bool(read.touch.columns & VERSIONS)
     return Sign(
