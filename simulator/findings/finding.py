@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from simulator.i18n.text import Text
+from simulator.i18n.text import N_, Text
 
 if TYPE_CHECKING:
     from simulator.findings.facts import Facts
@@ -108,3 +109,14 @@ class Finding:
     evidence: tuple[int, ...]
     #: summed, by unit
     costs: tuple[Cost, ...]
+
+
+#: What a severity is called; for gettext.
+SEVERITIES: Mapping[Severity, str] = MappingProxyType(
+    {
+        Severity.LOST: N_("Lost"),
+        Severity.FAILED: N_("Failed"),
+        Severity.FLAW: N_("Flaw"),
+        Severity.COST: N_("Cost"),
+    }
+)

@@ -235,3 +235,22 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_diagnose_says_what_is_wrong_and_its_exit_code_too(typed: Typed) -> None:
+    histories = ROOT / "tests" / "histories" / "sessions"
+    right = typed("diagnose", str(histories / "save_message.json"))
+    assert right.code == 0
+    assert "no proof" in right.stdout
+    wrong = typed("diagnose", str(histories / "pool_time_out.json"))
+    assert wrong.code == 1
+    assert "kinds.py:126 llm_inside" in wrong.stdout
+    assert "python -m simulator mistakes llm_inside" in wrong.stdout
+    plain = json.loads(typed("diagnose", str(histories / "pool_time_out.json"), "--json").stdout)
+    assert (plain["findings"][0]["rule"], plain["findings"][0]["severity"]) == ("pool_exhausted", "failed")
+
+
+def test_diagnose_refuses_what_is_no_history(typed: Typed) -> None:
+    done = typed("diagnose", str(ROOT / "pyproject.toml"))
+    assert done.code == 2
+    assert "not JSON" in done.stderr
