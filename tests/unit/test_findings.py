@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simulator.findings import RULES, Severity, faults, judge_trace
 from simulator.findings.judge import cost_words
 from simulator.findings.rules.pool import LONG_MS
 from simulator.findings.touch import rows, touched
+from simulator.i18n import gettext
+from simulator.i18n.catalogues import speaking
 from simulator.labs.mistakes.catalogue import MISTAKES
 from simulator.scenarios.loader import catalogue
 from tests.unit.finding_samples import (
@@ -33,6 +37,7 @@ from tests.unit.finding_samples import (
 )
 from tests.unit.trace_samples import recorded
 
+CHINESE = re.compile("[\u4e00-\u9fff]")
 KEYS = [rule.key for rule in RULES]
 EACH = pytest.mark.parametrize("key", KEYS)
 
@@ -204,6 +209,16 @@ def test_what_cannot_be_read_is_nothing() -> None:
 
 def test_no_cost_has_no_words() -> None:
     assert not cost_words(())
+
+
+@EACH
+def test_a_finding_speaks_chinese(key: str) -> None:
+    found = [each for each in judge_trace(SAMPLES[key].faulty) if each.rule == key]
+    with speaking("zh"):
+        for finding in found:
+            assert CHINESE.search(str(finding.said))
+            assert CHINESE.search(str(finding.cost)) or not finding.cost
+            assert CHINESE.search(gettext(finding.title) + gettext(finding.cure))
 
 
 def test_an_empty_history_has_nothing_wrong() -> None:
