@@ -254,3 +254,19 @@ def test_diagnose_refuses_what_is_no_history(typed: Typed) -> None:
     done = typed("diagnose", str(ROOT / "pyproject.toml"))
     assert done.code == 2
     assert "not JSON" in done.stderr
+
+
+def test_deadlock_tells_the_circle_and_makes_a_scenario_that_closes_it(typed: Typed, tmp_path: Path) -> None:
+    log = ROOT / "tests" / "cases" / "deadlock_logs" / "f-docker-prefix.txt"
+    told = typed("deadlock", str(log))
+    assert told.code == 0
+    assert told.stdout.startswith("14475 → 14853 → 14475\n")
+    assert "What the log does not say" in told.stdout
+    made = tmp_path / "circle.toml"
+    made.write_text(typed("deadlock", str(log), "--scenario").stdout, encoding="utf-8")
+    run = typed("run", str(made))
+    assert run.code == 0
+    assert "40P01" in run.stdout
+    refused = typed("deadlock", str(log.with_name("h-lock-wait.txt")), "--scenario")
+    assert (refused.code, "no circle" in refused.stderr) == (2, True)
+    assert typed("deadlock", str(ROOT / "pyproject.toml")).code == 2
