@@ -4,9 +4,8 @@ from simulator.traces.critical import totals
 from simulator.ui.app import address
 from simulator.ui.app.banner import problems
 from simulator.ui.components import findings_view, versions
-from simulator.ui.sessions import controls, details, headline, holds, lanes, link, own, predict, runs
+from simulator.ui.sessions import controls, details, headline, holds, lanes, link, predict, runs
 
-own.take()
 load, clicked = controls.load()
 with problems():
     shown = runs.of(load, again=clicked)

@@ -14,10 +14,10 @@ from simulator.traces.spans import Hold, PoolWait, Request
 
 _POOL = "https://docs.sqlalchemy.org/en/21/core/pooling.html"
 _IDLE = "https://www.postgresql.org/docs/18/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT"
-#: Milliseconds from which a call with a connection in the hand is told; from the second on it is a flaw.
-TOLD_MS, LONG_MS = 50.0, 1000.0
-#: Milliseconds of nothing between two statements of a transaction.
-IDLE_MS = 250.0
+#: Milliseconds from which a call with a connection in the hand is told, and from which it is a flaw.
+TOLD_MS, LONG_MS = 50.0, 250.0
+#: The same of nothing between two statements of a transaction: Python takes its time, too.
+IDLE_MS, IDLE_LONG_MS = 250.0, 1000.0
 #: Holders that are named.
 _NAMED = 3
 
@@ -178,7 +178,7 @@ def _idle(facts: Facts) -> Iterator[Sign]:
                     idle=duration(alone),
                     sql=duration(use.sql_ms),
                 ),
-                severity=Severity.FLAW if alone >= LONG_MS else Severity.COST,
+                severity=Severity.FLAW if alone >= IDLE_LONG_MS else Severity.COST,
                 line=use.line,
                 requests=(use.request.name,) if use.request.name else (),
                 evidence=(hold.seq,),

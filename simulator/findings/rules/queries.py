@@ -99,7 +99,9 @@ def _asked_again(facts: Facts, work: Work, sent: Sequence[Sent]) -> Sign:
 def _news(facts: Facts, work: Work, sent: Sequence[Sent]) -> Work | None:
     """Who committed a write to the same table between two of them, while every answer had as many rows."""
     table = sent[0].touch.table if sent[0].touch is not None else ""
-    if not table or len({each.statement.tag for each in sent}) != 1:
+    tags = {each.statement.tag for each in sent}
+    # Of a SELECT not every driver tells how many rows came: only a command tag does.
+    if not table or len(tags) != 1 or not all(tag.startswith("SELECT ") for tag in tags):
         return None
     for other in facts.works:
         if other is work or not other.committed or not (sent[0].statement.start_ms < other.commit_ms[0]):

@@ -18,7 +18,8 @@ from simulator.model import Scalar
 
 _ISOLATION = "https://www.postgresql.org/docs/18/transaction-iso.html"
 _LOCKING = "https://docs.sqlalchemy.org/en/21/orm/queryguide/query.html#sqlalchemy.orm.Query.with_for_update"
-_ONE = "UPDATE 1"
+#: How drivers say that one row was written; who has no command tag tells a number of rows.
+_ONE = ("UPDATE 1", "1 rows")
 
 
 def _overwritten(facts: Facts) -> Iterator[Sign]:
@@ -52,7 +53,7 @@ def _updates(facts: Facts) -> dict[Rows | None, list[tuple[Work, Sent]]]:
         if work.committed:
             for each in work.writes:
                 rows = each.rows
-                if each.touch is not None and each.touch.verb == "update" and each.statement.tag == _ONE and rows:
+                if each.touch is not None and each.touch.verb == "update" and each.statement.tag in _ONE and rows:
                     found[_without_version(rows)].append((work, each))
     return {rows: sorted(pairs, key=_committed_ms) for rows, pairs in found.items()}
 
@@ -81,7 +82,7 @@ def _read_before(work: Work, update: Sent) -> Sent | None:
     another rule.
     """
     rows = update.rows
-    if rows is None or update.statement.tag != _ONE:
+    if rows is None or update.statement.tag not in _ONE:
         return None
     reads = [
         each

@@ -35,13 +35,15 @@ _SIGNS: Mapping[Severity, str] = MappingProxyType(
 #: Values of a sentence that are names of requests.
 _NAMES = frozenset({"request", "first", "second", "other"})
 
-_FOUND: Slot[tuple[Trace, tuple[Finding, ...]] | None] = Slot(HERE, "findings", None)
+#: Of the traces that were shown last.
+_FOUND: Slot[tuple[tuple[Trace, tuple[Finding, ...]], ...]] = Slot(HERE, "findings", ())
+_KEPT = 2
 #: The trace and the spans that light up.
 _LIT: Slot[tuple[Trace, tuple[int, ...]] | None] = Slot(HERE, "lit", None)
 
 
-def show(trace: Trace, *, lanes: str = "sessions_lanes") -> None:
-    """Below the timeline whose key is `lanes`."""
+def show(trace: Trace, *, lanes: str = "sessions_lanes", lit: bool = True) -> None:
+    """Beside the timeline whose key is `lanes`; without `lit` its bars do not light up."""
     found = of(trace)
     if not found:
         st.caption(_("Nothing was found in this run, which is no proof that nothing is wrong."))
@@ -53,7 +55,7 @@ def show(trace: Trace, *, lanes: str = "sessions_lanes") -> None:
         is_worst = number == 0 and finding.severity is not Severity.COST
         label = f"{_SIGNS[finding.severity]} {_(SEVERITIES[finding.severity])} · {plain(_(finding.title))}"
         with st.expander(f"{label}{_times(finding)}", expanded=is_worst):
-            _finding(trace, finding, number, lanes)
+            _finding(trace, finding, number, lanes if lit else "")
     if len(found) > MOST:
         left = len(found) - MOST
         st.caption(ngettext("{number} more is not shown.", "{number} more are not shown.", left).format(number=left))
@@ -61,11 +63,12 @@ def show(trace: Trace, *, lanes: str = "sessions_lanes") -> None:
 
 def of(trace: Trace) -> tuple[Finding, ...]:
     """What was found in it; asked once for each trace that is shown."""
-    before = _FOUND.get()
-    if before is None or before[0] is not trace:
-        before = trace, judge_trace(trace)
-        _FOUND.set(before)
-    return before[1]
+    for of_trace, found in _FOUND.get():
+        if of_trace is trace:
+            return found
+    found = judge_trace(trace)
+    _FOUND.set((*_FOUND.get(), (trace, found))[-_KEPT:])
+    return found
 
 
 def light(figure: go.Figure, trace: Trace) -> None:
@@ -90,7 +93,7 @@ def _finding(trace: Trace, finding: Finding, number: int, lanes: str) -> None:
     lit = _LIT.get()
     is_lit = lit is not None and lit[0] is trace and lit[1] == finding.evidence
     with st.container(horizontal=True, vertical_alignment="center"):
-        if finding.evidence:
+        if finding.evidence and lanes:
             st.button(
                 _("Show everything again") if is_lit else _("Show it in the timeline"),
                 icon="💡",
