@@ -134,6 +134,11 @@ def pool(size: int = 5, ms: float = -1, in_request: str | None = None) -> list[N
     return [(ms, PoolObserved, {**fields, "request": in_request})]
 
 
+def closed(ms: float) -> list[Noted]:
+    """The connection of slot 1 is closed, as `dispose()` does."""
+    return [(ms, ConnectionClosed, {"slot": 1, "request": None})]
+
+
 def moved(ms: float, cause: str, who: Who = Who(), **fields: Any) -> list[Noted]:  # noqa: B008
     """An object of the Session's."""
     whose = {"request": who.request, "session": who.session, "object": "Order 1", "cause": cause}
@@ -477,6 +482,10 @@ SAMPLES: Mapping[str, Sample] = MappingProxyType(
         "async_gather": Sample(_during_a_statement("add", 4), _during_a_statement("add", 9)),
         "engine_across_fork": Sample(_forked(500), _forked(501)),
         "engine_per_request": Sample(_engines(in_requests=True), _engines(in_requests=False)),
+        "several_engines": Sample(
+            told(pool(ms=-2), pool(ms=-1), request(0, 9, work(1, 5, sent(2, SELECT, id=1)))),
+            told(pool(ms=-2), request(0, 9, work(1, 5, sent(2, SELECT, id=1))), closed(20), pool(ms=21)),
+        ),
         "no_commit": Sample(
             told(request(0, 9, work(1, 5, sent(2, INSERT, tag="INSERT 0 1", item=1), how="close"))),
             told(request(0, 9, work(1, 5, sent(2, INSERT, tag="INSERT 0 1", item=1), how="rollback"))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from time import process_time
 
 import pytest
 
@@ -10,6 +11,7 @@ from simulator.findings.deadlock import Report, read_report, words
 from simulator.findings.deadlock.report import Doing, Kind
 from simulator.findings.deadlock.scenario import refusal, scenario_toml
 from simulator.i18n.catalogues import speaking
+from simulator.labs.lint.brought import recognise
 from simulator.scenarios.loader import catalogue
 from tests.unit.deadlock_samples import CLIENTS, FORMS, KINDS, LANGUAGES, LONG_WAITS, PUBLISHED, in_language
 
@@ -155,3 +157,21 @@ def test_words_are_in_chinese_too() -> None:
 @pytest.mark.parametrize("text", ["", "hello", "ERROR:  deadlock detected", "{}", "[1, 2", "x" * 500_000, "\0" * 99])
 def test_what_is_no_report_is_none(text: str) -> None:
     assert read_report(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Process 1 waits for ShareLock on " * 10_000,
+        "1 ShareLock " * 30_000,
+        "12;ShareLock " * 30_000,
+        "1 ShareLock [" + "5," * 100_000,
+        '"' * 300_000,
+    ],
+    ids=["half", "modes", "ends", "numbers", "quotes"],
+)
+def test_half_of_a_report_takes_no_longer_than_a_whole_one(text: str) -> None:
+    begun = process_time()
+    assert read_report(text) is None
+    recognise(text)
+    assert process_time() - begun < 20  # each takes a second; without limits one took half a minute

@@ -41,6 +41,7 @@ def test_every_rule_has_a_source_and_a_way_to_see_it_or_says_why_not() -> None:
     assert {rule.key for rule in RULES} - shown == {
         "pool_exhausted",  # shown by what held the connections
         "conflict",  # by what the conflict was
+        "several_engines",
         "equal_statements",
         "repeated_writes",
         "no_statement",

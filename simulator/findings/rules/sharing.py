@@ -12,7 +12,7 @@ from simulator.findings.facts import Facts, Work, over_http, overlap
 from simulator.findings.finding import Rule, Severity, Sign, Unit
 from simulator.history.words import EndingCommand, ObjectState, SessionOutcome
 from simulator.i18n.text import N_, Text
-from simulator.traces.spans import Connection, PoolWait, Request, SessionLife, Statement
+from simulator.traces.spans import Connection, Pool, PoolWait, Request, SessionLife, Statement
 
 _THREADS = (
     "https://docs.sqlalchemy.org/en/21/orm/session_basics.html"
@@ -292,6 +292,30 @@ def _engine_per_request(facts: Facts) -> Iterator[Sign]:
         )
 
 
+def _several_engines(facts: Facts) -> Iterator[Sign]:
+    """Pools beside each other that no request made: each opens as many connections as it may."""
+    outside = [pool for pool in facts.trace.pools if pool.settings.request is None]
+    beside = [pool for number, pool in enumerate(outside) if number == 0 or _is_beside(facts, pool)]
+    if len(beside) > 1:
+        most = sum(pool.capacity or 0 for pool in beside)
+        yield Sign(
+            said=Text.of(
+                "{count} pools were recorded beside each other, with up to {most} connections in all: a transaction on "
+                "one engine is none on another.",
+                count=len(beside),
+                most=most if all(pool.capacity is not None for pool in beside) else "∞",
+            ),
+            severity=Severity.COST,
+            evidence=tuple(pool.seq for pool in beside),
+        )
+
+
+def _is_beside(facts: Facts, pool: Pool) -> bool:
+    """It does not take the place of one that was disposed of: then connections had been open, and none is any more."""
+    known = [each for each in facts.trace.connections if each.start_ms < pool.start_ms]
+    return not known or any(each.until(float("inf")) > pool.start_ms for each in known)
+
+
 def _made_here(facts: Facts, request: Request) -> bool:
     """A pool begins while it lasts, and it is the one that has it: `dispose()` ends connections before."""
     for pool in facts.trace.pools:
@@ -341,5 +365,12 @@ RULES = (
         source=_ENGINES,
         find=_engine_per_request,
         mistake="engine_per_request",
+    ),
+    Rule(
+        key="several_engines",
+        title=N_("Several engines, each with a pool"),
+        cure=N_("One engine a database: what shall be stored together goes through one Session and one engine."),
+        source=_ENGINES,
+        find=_several_engines,
     ),
 )

@@ -189,7 +189,8 @@ ERRORS = (
         "llm_inside",
     ),
 )
-_DEADLOCK = re.compile(r"waits for \w+ on .+?blocked by process \d+", re.DOTALL)
+# However long the name of a lock may be: without a limit a text of half such lines takes half a minute.
+_DEADLOCK = re.compile(r"waits for \w+ on .{1,200}?blocked by process \d+", re.DOTALL)
 _LOCK_WAIT = re.compile(r"process \d+ (still waiting for|acquired) \w+ on ")
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in (\S+))?')
 _LIBRARY = re.compile(r"site-packages|dist-packages|/lib/python3|<frozen|<string>")
