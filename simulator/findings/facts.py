@@ -115,6 +115,15 @@ class Work:
         )
 
     @property
+    def commit_failed(self) -> bool:
+        """COMMIT was sent and refused: a deferred constraint, or a conflict that is found only there."""
+        return (
+            self.ending is not None
+            and self.ending.command == EndingCommand.COMMIT
+            and self.outcome in (SessionOutcome.ROLLED_BACK, SessionOutcome.CLOSED)
+        )
+
+    @property
     def commit_ms(self) -> tuple[float, float]:
         """When its COMMIT was sent, and when it had returned at the latest."""
         if self.ending is None:

@@ -10,6 +10,8 @@ from simulator.findings import RULES, Severity, faults, judge_trace
 from simulator.findings.judge import cost_words
 from simulator.findings.rules.pool import LONG_MS
 from simulator.findings.touch import rows, touched
+from simulator.history.application import CommitStarted, ConnectionCheckedIn, ConnectionEnding, SessionEnded
+from simulator.history.words import EndingCommand, SessionOutcome
 from simulator.i18n import gettext
 from simulator.i18n.catalogues import speaking
 from simulator.labs.mistakes.catalogue import MISTAKES
@@ -23,6 +25,7 @@ from tests.unit.finding_samples import (
     UPDATE,
     A,
     B,
+    Noted,
     Who,
     asks,
     given_back,
@@ -223,3 +226,39 @@ def test_a_finding_speaks_chinese(key: str) -> None:
 
 def test_an_empty_history_has_nothing_wrong() -> None:
     assert judge_trace(told()) == ()
+
+
+def refused_at_commit(end: float, *, outcome: SessionOutcome = SessionOutcome.ROLLED_BACK) -> list[Noted]:
+    """A COMMIT that the server answers with an error."""
+    whose = {"request": "r", "session": "S1"}
+    return [
+        (end - 0.1, CommitStarted, whose),
+        (end, ConnectionEnding, {**whose, "slot": 1, "command": EndingCommand.COMMIT}),
+        (end + 1, ConnectionEnding, {**whose, "slot": 1, "command": EndingCommand.ROLLBACK}),
+        (end + 1.1, ConnectionCheckedIn, {**whose, "slot": 1}),
+        (end + 1.2, SessionEnded, {**whose, "outcome": outcome}),
+    ]
+
+
+def test_a_commit_that_is_refused_and_swallowed_lost_everything() -> None:
+    wrote = sent(2, INSERT, tag="INSERT 0 1", item=1)
+    (found,) = judge_trace(told(request(0, 20, taken(1), wrote, refused_at_commit(5))))
+    assert (found.rule, found.mistake) == ("swallowed_error", "swallowed_commit_error")
+    raised = {"outcome": "failed", "error": "IntegrityError", "error_class": "IntegrityError"}
+    assert judge_trace(told(request(0, 20, taken(1), wrote, refused_at_commit(5), **raised))) == ()
+
+
+def test_a_commit_that_is_refused_behind_the_response_is_found() -> None:
+    response = [*moment(3, "response started"), *moment(4, "response sent")]
+    wrote = sent(2, INSERT, tag="INSERT 0 1", item=1)
+    raised = {"outcome": "200", "error": "IntegrityError", "error_class": "IntegrityError"}
+    events = (made(0.5), taken(1), wrote, response, refused_at_commit(6, outcome=SessionOutcome.CLOSED))
+    (found,) = judge_trace(told(request(0, 20, *events, **raised)))
+    assert found.mistake == "commit_after_yield"
+
+
+def test_a_conflict_that_is_found_at_commit_is_a_conflict_too() -> None:
+    wrote = sent(2, INSERT, tag="INSERT 0 1", item=1)
+    raised = {"outcome": "failed", "error": "OperationalError", "error_class": "OperationalError", "sqlstate": "40001"}
+    (found,) = judge_trace(told(request(0, 20, taken(1), wrote, refused_at_commit(5), **raised)))
+    assert (found.rule, found.mistake) == ("conflict", "orm_write_skew")

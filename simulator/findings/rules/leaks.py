@@ -103,9 +103,28 @@ def _late(facts: Facts) -> Iterator[Sign]:
             if _first(life) >= started.at_ms:
                 continue  # made for what comes behind the response: that is how it is done
             for work in facts.of(request.name):
+                if work.session == life.name and work.commit_failed and work.commit_ms[0] > sent.at_ms:
+                    yield _not_committed(request, work)
+            for work in facts.of(request.name):
                 own = [each.statement for each in work.statements if each.statement.request == request.name]
                 if work.session == life.name and own[-1].start_ms > sent.at_ms:
                     yield _after_response(request, work, own, by_commit=_commits_behind(life, sent))
+
+
+def _not_committed(request: Request, work: Work) -> Sign:
+    return Sign(
+        said=Text.of(
+            "{request} was answered {status}, then its COMMIT was refused: nothing of what it wrote is stored.",
+            request=request.name,
+            status=request.outcome or "–",
+        ),
+        severity=Severity.LOST,
+        line=work.statements[-1].statement.line,
+        mistake="commit_after_yield",
+        requests=(request.name,),
+        evidence=(*(each.statement.seq for each in work.statements), *((work.ending.seq,) if work.ending else ())),
+        costs=((Unit.CHANGES, max(1, len(work.writes))),),
+    )
 
 
 def _commits_behind(life: SessionLife, sent: Point) -> bool:

@@ -51,9 +51,12 @@ def _swallowed(facts: Facts) -> Iterator[Sign]:
         works = facts.of(request.name)
         for place, work in enumerate(works):
             failed = work.failed
-            if failed is None or work.ending is None or _is_retried(work, works[place + 1 :]):
+            if work.ending is None or _is_retried(work, works[place + 1 :]):
                 continue
-            if work.ending.command == "COMMIT" and work.aborted:
+            if failed is None:
+                if work.commit_failed:
+                    yield _refused_at_commit(request, work)
+            elif work.ending.command == "COMMIT" and work.aborted:
                 yield _committed_nothing(request, work, failed)
             elif _committing(request, failed.statement) is not None:
                 yield _commit_failed(request, work, failed)
@@ -95,6 +98,21 @@ def _commit_failed(request: Request, work: Work, failed: Sent) -> Sign:
         requests=(request.name,),
         evidence=tuple(each.statement.seq for each in work.statements),
         costs=((Unit.CHANGES, len(work.writes) + 1),),
+    )
+
+
+def _refused_at_commit(request: Request, work: Work) -> Sign:
+    return Sign(
+        said=Text.of(
+            "COMMIT itself was refused in {request} and everything was rolled back, yet {request} ended well.",
+            request=request.name,
+        ),
+        severity=Severity.LOST,
+        line=work.statements[-1].statement.line,
+        mistake="swallowed_commit_error",
+        requests=(request.name,),
+        evidence=(*(each.statement.seq for each in work.statements), *((work.ending.seq,) if work.ending else ())),
+        costs=((Unit.CHANGES, max(1, len(work.writes))),),
     )
 
 
@@ -213,13 +231,15 @@ def _conflicts(facts: Facts) -> Iterator[Sign]:
         works = facts.of(request.name)
         for place, work in enumerate(works):
             failed = work.failed
-            if failed is None or failed.statement.sqlstate not in (_DEADLOCK, _SERIALIZATION):
+            if failed is None and work.commit_failed and request.sqlstate in (_DEADLOCK, _SERIALIZATION):
+                failed = work.statements[-1]
+            elif failed is None or failed.statement.sqlstate not in (_DEADLOCK, _SERIALIZATION):
                 continue
             yield _conflict(request, work, failed, retried=_is_retried(work, works[place + 1 :]))
 
 
 def _conflict(request: Request, work: Work, failed: Sent, *, retried: bool) -> Sign:
-    deadlock = failed.statement.sqlstate == _DEADLOCK
+    deadlock = (failed.statement.sqlstate or request.sqlstate) == _DEADLOCK
     name = Text.of("a deadlock") if deadlock else Text.of("a serialization failure")
     inside = request.error_class == "PendingRollbackError" or any(
         each.statement.seq > failed.statement.seq for each in work.statements
@@ -251,10 +271,9 @@ def _conflict(request: Request, work: Work, failed: Sent, *, retried: bool) -> S
 def _committed_a_refusal(facts: Facts) -> Iterator[Sign]:
     """An answer of 4xx, and what the request had written until then was committed all the same."""
     for request in facts.trace.requests:
-        if not refused(request):
-            continue
         for work in facts.of(request.name):
-            if work.committed and work.writes and len(work.requests) == 1:
+            raised = refused(request) or _raised_before(request, work)
+            if raised and work.committed and work.writes and len(work.requests) == 1:
                 behind = any(it.label == "after yield" and it.start_ms <= work.commit_ms[0] for it in request.works)
                 yield Sign(
                     said=Text.of(
@@ -269,6 +288,14 @@ def _committed_a_refusal(facts: Facts) -> Iterator[Sign]:
                     evidence=tuple(each.statement.seq for each in work.writes),
                     costs=((Unit.CHANGES, len(work.writes)),),
                 )
+
+
+def _raised_before(request: Request, work: Work) -> bool:
+    """The endpoint had ended with an error when COMMIT was sent."""
+    return request.failed and any(
+        each.category == "endpoint" and each.error and each.until(float("inf")) <= work.commit_ms[0]
+        for each in request.works
+    )
 
 
 def _closed_block(facts: Facts) -> Iterator[Sign]:
