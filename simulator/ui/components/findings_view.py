@@ -87,7 +87,7 @@ def _finding(trace: Trace, finding: Finding, number: int, lanes: str) -> None:
     facts = (
         (_("Line of code"), f"`{finding.line}`" if finding.line else ""),
         (_("Cost"), plain(finding.cost)),
-        (_("Cure"), plain(_(finding.cure))),
+        (_("Cure"), _(finding.cure)),  # ours, with its code marked
     )
     st.markdown("  \n".join(f"**{name}** · {text}" for name, text in facts if text))
     lit = _LIT.get()

@@ -95,6 +95,7 @@ def _two(before: Opened, after: Opened) -> None:
     """Findings that are gone, that came and that stayed; then both timelines on one axis."""
     first, second = (Run(None, each.trace, each.title) for each in (before, after))
     st.markdown(f"**{plain(before.title)}** → **{plain(after.title)}**: {plain(pair.difference(first, second))}")
+    st.caption(f"{plain(_facts(before))} → {plain(_facts(after))}")
     _changes(findings_view.of(before.trace), findings_view.of(after.trace))
     figures = tuple(pair.drawn(first, second))
     for number, (run, figure) in enumerate(zip((first, second), figures, strict=True)):
