@@ -101,8 +101,15 @@ class Work:
 
     @property
     def aborted(self) -> bool:
-        """A statement failed, and the whole transaction with it: so it is on PostgreSQL, which has SQLSTATEs."""
-        return self.failed is not None and bool(self.failed.statement.sqlstate)
+        """A statement failed, and the whole transaction with it: so it is on PostgreSQL, which has SQLSTATEs.
+
+        Where a later one succeeded there was no transaction: the connection is on AUTOCOMMIT.
+        """
+        failed = self.failed
+        if failed is None or not failed.statement.sqlstate:
+            return False
+        at = failed.statement.seq
+        return not any(each.statement.seq > at and not each.statement.failed for each in self.statements)
 
     @property
     def committed(self) -> bool:

@@ -262,3 +262,14 @@ def test_a_conflict_that_is_found_at_commit_is_a_conflict_too() -> None:
     raised = {"outcome": "failed", "error": "OperationalError", "error_class": "OperationalError", "sqlstate": "40001"}
     (found,) = judge_trace(told(request(0, 20, taken(1), wrote, refused_at_commit(5), **raised)))
     assert (found.rule, found.mistake) == ("conflict", "orm_write_skew")
+
+
+def test_a_connection_that_is_still_used_behind_its_request_is_no_leak() -> None:
+    later = sent(30, SELECT, id=2)
+    assert judge_trace(told(request(0, 9, taken(1), sent(2, SELECT, id=1)), later, request(40, 50, who=B))) == ()
+
+
+def test_who_goes_on_after_an_error_is_on_autocommit() -> None:
+    failed = sent(3, INSERT, item=2, fails="23505")
+    after = sent(5, INSERT, tag="INSERT 0 1", item=3)
+    assert judge_trace(told(request(0, 20, work(1, 10, failed, after)))) == ()

@@ -23,8 +23,10 @@ def _never_back(facts: Facts) -> Iterator[Sign]:
         for hold in request.holds:
             if request.end_ms is None:
                 continue
-            if hold.end_ms is None:
+            if hold.end_ms is None and not _goes_on(facts, hold, request.end_ms):
                 yield _kept(facts, request, hold)
+            elif hold.end_ms is None:
+                continue
             elif hold.end_ms > request.end_ms and _life(request, hold, SessionLeaving.COLLECTED):
                 yield _collected(facts, request, hold, hold.end_ms - request.end_ms)
 
@@ -47,6 +49,11 @@ def _kept(facts: Facts, request: Request, hold: Hold) -> Sign:
         evidence=(hold.seq,),
         costs=((Unit.CONNECTIONS, 1), (Unit.HELD, facts.trace.duration_ms - max(end, hold.start_ms))),
     )
+
+
+def _goes_on(facts: Facts, hold: Hold, end_ms: float) -> bool:
+    """Something is still done with it: a task that outlives its request, or a Session that others use."""
+    return any(each.statement.start_ms > end_ms for work in facts.works_of(hold) for each in work.statements)
 
 
 def _collected(facts: Facts, request: Request, hold: Hold, late_ms: float) -> Sign:

@@ -183,7 +183,7 @@ def _skewed(facts: Facts) -> Iterator[Sign]:
                         first=one.request or "–",
                         second=other.request or "–",
                     ),
-                    severity=Severity.LOST,
+                    severity=Severity.FLAW,
                     line=one.writes[0].statement.line,
                     requests=tuple(dict.fromkeys((*one.requests, *other.requests))),
                     evidence=tuple(

@@ -30,9 +30,9 @@ def _never_committed(facts: Facts) -> Iterator[Sign]:
             yield Sign(
                 said=Text.many(
                     "{request} sent {n} statement that writes, closed its Session without a commit, and ended well: "
-                    "nothing of it is stored. Where that is meant, rollback() says so.",
+                    "but for AUTOCOMMIT nothing of it is stored. Where that is meant, rollback() says so.",
                     "{request} sent {n} statements that write, closed its Session without a commit, and ended well: "
-                    "nothing of it is stored. Where that is meant, rollback() says so.",
+                    "but for AUTOCOMMIT nothing of it is stored. Where that is meant, rollback() says so.",
                     len(work.writes),
                     request=request.name,
                 ),
@@ -71,8 +71,8 @@ def _is_retried(work: Work, later: tuple[Work, ...]) -> bool:
 def _committed_nothing(request: Request, work: Work, failed: Sent) -> Sign:
     return Sign(
         said=Text.of(
-            "A statement of {request} failed ({error}), the error was caught, and then COMMIT was sent: the server "
-            "answers that with ROLLBACK, and {request} ended well.",
+            "A statement of {request} failed ({error}), the error was caught, and then COMMIT was sent: but for "
+            "AUTOCOMMIT the server answers that with ROLLBACK. {request} ended well.",
             request=request.name,
             error=failed.statement.message or failed.statement.sqlstate,
         ),
