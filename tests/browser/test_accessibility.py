@@ -27,6 +27,8 @@ DARK = {
     "/sessions": ".tx-boxes",
     "/mistakes": ".tx-mistake-verdict",
     "/fastapi": ".tx-order",
+    "/application": "[data-testid=stFileUploader]",
+    "/sessions?mix=llm_inside&requests=12&pool_size=2&max_overflow=0&pool_timeout=0.5": "[class*=finding_light]",
 }
 #: Each page with what has to be seen on it before it is looked at.
 PAGES = [("light", *page) for page in LIGHT.items()] + [("dark", *page) for page in DARK.items()]

@@ -17,7 +17,7 @@ from simulator.i18n import ngettext
 from simulator.traces.spans import Trace
 from simulator.ui.app.language import fragment
 from simulator.ui.components import axis as axes
-from simulator.ui.components import legend
+from simulator.ui.components import findings_view, legend
 from simulator.ui.components.chart_view import chart_view, forget_click
 from simulator.ui.kit.plain import plain
 from simulator.ui.kit.slots import Slot
@@ -51,6 +51,7 @@ def show(trace: Trace, *, key: str = "sessions_lanes", page: str = "sessions", f
     figure.update_layout(
         uirevision=f"{key} {trace.duration_ms} {info.steps}", meta={**figure.layout.meta, "lanes": named}
     )
+    findings_view.light(figure, trace)
     clicked = chart_view(
         figure,
         key=f"{key}_chart",
