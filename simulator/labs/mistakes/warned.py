@@ -76,7 +76,8 @@ class _Hook:
                 self._show, warnings.showwarning = warnings.showwarning, self._warned
                 logging.getLogger(_LOGGER).addHandler(self._handler)
             # Also where it was warned of before: each run shall hear it.
-            for kind in (SAWarning, *kinds):
+            warnings.simplefilter("always", SAWarning)
+            for kind in kinds:
                 warnings.simplefilter("always", kind)
 
     def take(self) -> None:
