@@ -12,20 +12,25 @@ import streamlit as st
 
 from simulator.course.chapter import (
     Analogy,
+    Box,
     Chapter,
+    Exercise,
     Note,
     Part,
     Prose,
+    Question,
     Run,
     Section,
     Since,
+    Snippet,
     Teacher,
 )
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
-from simulator.ui.learn import place
-
-_KINDS: Mapping[str, str] = MappingProxyType({"core": "◆", "summary": "∑", "rhyme": "♪", "surprise": "!"})
+from simulator.ui.learn import box as boxes
+from simulator.ui.learn import exercise as exercises
+from simulator.ui.learn import interview, place
+from simulator.ui.learn import snippet as snippets
 
 
 def title(chapter: Chapter) -> None:
@@ -103,10 +108,6 @@ def _teacher(_chapter: Chapter, name: str, teacher: Teacher) -> None:
         st.markdown(f"**{_('What the room gets wrong')}** {teacher.wrong}")
 
 
-def _run(chapter: Chapter, _name: str, run: Run) -> None:
-    place.show(chapter, run)
-
-
 def outline(markdown: str) -> str:
     """A text without its marks, for a list of what was found.
 
@@ -123,6 +124,10 @@ _PARTS: Mapping[type, Callable[[Chapter, str, Any], None]] = MappingProxyType(
         Analogy: _analogy,
         Since: _since,
         Teacher: _teacher,
-        Run: _run,
+        Run: lambda chapter, _name, run: place.show(chapter, run),
+        Box: lambda chapter, _name, box: boxes.show(chapter, box),
+        Snippet: lambda chapter, _name, snippet: snippets.show(chapter, snippet),
+        Exercise: lambda chapter, _name, exercise: exercises.show(chapter, exercise),
+        Question: lambda chapter, _name, question: interview.in_chapter(chapter, question),
     }
 )

@@ -11,13 +11,14 @@ from simulator.course import check
 from simulator.course.chapter import Box, Chapter, Question, Run, Snippet
 from simulator.course.facts import of_lines, of_snippet
 from simulator.course.reader import LANGUAGES, chapters
-from simulator.course.shows import Facts, unmet, written
+from simulator.course.shows import unmet
 from simulator.engines.base import Engine
 from simulator.errors import CourseError, TxscopeError
 from simulator.labs.sessions.lines import run_lines
 from simulator.labs.snippets import SnippetRun, run_snippet
 from simulator.ui.app import pages
 from simulator.ui.learn import runs
+from simulator.ui.learn.question import observe
 
 _LINK = re.compile(r"\]\((\./[^)\s]*)\)")
 
@@ -80,22 +81,10 @@ _VERDICTS: Mapping[str, Callable[[SnippetRun], Iterator[str]]] = MappingProxyTyp
 
 
 def _of_question(engine: Engine, question: Question) -> Iterator[str]:
-    """The answer must be there, and another than the wrong choices, of which there must be one."""
-    found = {name: written(facts[name.partition("#")[2]]) for name, facts in _outcomes(engine, question).items()}
-    right, *wrong = found.values()
-    if not wrong or right in wrong:
-        yield f"the answer {right!r} is no other than {wrong}"
-
-
-def _outcomes(engine: Engine, question: Question) -> Mapping[str, Facts]:
-    """By query and fact, the answer first."""
-    found = {}
-    for other in ("", *question.others):
-        change, _, fact = other.partition("#")
-        query = runs.changed(question.query, change)
-        plan = runs.plan(question.lab, query)
-        found[f"{query}#{fact or question.fact}"] = plan.facts(plan.run(engine))
-    return found
+    """Each wrong choice must be another than the answer, and there must be one."""
+    asked = observe(question, engine)
+    if len(asked.choices) <= len(question.others):
+        yield f"of {len(question.others)} wrong choices only {len(asked.choices) - 1} differ from {asked.answer!r}"
 
 
 def _of_links(chapter: Chapter) -> Iterator[str]:

@@ -16,13 +16,13 @@ SCRIPT = Path(__file__).with_suffix(".js")
 HEIGHT = 420
 
 
-def is_seen(name: str) -> bool:
+def is_seen(name: str, height: int = HEIGHT) -> bool:
     """Whether it has; where it has not, its place is kept. Called in a fragment, which runs again when it has."""
     slot: Slot[bool] = Slot("learn", f"seen_{name}", False)
     if slot.get():
         return True
     component = _component()
-    if component(key=f"learn_seen_{name}", data={"name": name}, height=HEIGHT, on_seen_change=_nothing).seen == name:
+    if component(key=f"learn_seen_{name}", data={"name": name}, height=height, on_seen_change=_nothing).seen == name:
         slot.set(True)
         return True
     return False
