@@ -131,7 +131,7 @@ def test_a_level_is_set_before_the_first_statement_or_not_at_all(app: Applicatio
 
 
 def test_an_engine_with_another_level_shares_the_pool(app: Application) -> None:
-    says("transactions", "# the same pool, for some", "# 同一个连接池，部分代码")
+    says("transactions", "# for some, over the same pool", "# 部分代码，同一个连接池")
     strict = app.engine.execution_options(isolation_level="SERIALIZABLE")
     with Session(strict) as session:
         assert _level(session) == "serializable"
@@ -186,7 +186,7 @@ def test_merge_returns_the_sessions_own_object(app: Application) -> None:
 
 
 def test_sqlstate_stands_where_the_retry_looks_for_it(app: Application) -> None:
-    says("transactions-practice", "psycopg2: error.orig.pgcode", "psycopg2 用 error.orig.pgcode")
+    says("transactions-practice", "with psycopg2 it is error.orig.pgcode", "用 psycopg2 则是 error.orig.pgcode")
     new = create_engine("postgresql+psycopg://", connect_args=dict(app.place.keywords), poolclass=NullPool)
     for engine, name in ((app.engine, "pgcode"), (new, "sqlstate")):
         with engine.connect() as connection:
