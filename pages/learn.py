@@ -3,9 +3,8 @@
 from simulator.ui.app import address
 from simulator.ui.app.banner import problems
 from simulator.ui.learn import page
-from simulator.ui.learn.link import LINK
+from simulator.ui.learn.link import LINK, WHERE
 
-where = page.where()
 with problems():
-    page.show(where)
-address.follow(LINK.write(where))
+    page.show(page.where())
+address.follow(LINK.write(WHERE.get()))

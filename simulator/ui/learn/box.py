@@ -27,7 +27,7 @@ STATES = ("transient", "pending", "persistent", "expired", "deleted", "detached"
 
 
 @fragment
-def show(chapter: Chapter, box: Box) -> None:
+def show(chapter: Chapter, box: Box, *, start: bool = False) -> None:
     """The box with its transport; with the line that the reader chose it runs again."""
     name = f"{chapter.key}_{box.id}"
     with st.container(key=f"learn_box_{name}", gap="small"):
@@ -38,7 +38,7 @@ def show(chapter: Chapter, box: Box) -> None:
             names = _lines(box, name)
             # A vocabulary of lines is small, and so is what they come to.
             run = kept.made(f"learn_{name}", names, partial(run_lines, names=names))
-            figure(name, run, box.vary)
+            figure(name, run, box.vary, start=start)
             if names == box.lines:
                 place.claims(box.shows, of_lines(run))
             else:
@@ -69,13 +69,13 @@ def _lines(box: Box, name: str) -> tuple[str, ...]:
     return (*box.lines[: box.vary - 1], memory.get(), *box.lines[box.vary :])
 
 
-def figure(name: str, run: LinesRun, vary: int = 0) -> None:
-    """The figure, from its last step."""
+def figure(name: str, run: LinesRun, vary: int = 0, *, start: bool = False) -> None:
+    """The figure, at its last step unless it is to begin with the first."""
     _component()(
         key=f"learn_box_figure_{name}",
         data={
             "run": run_name(run.history),
-            "first": len(run.steps) - 1,
+            "first": 0 if start else len(run.steps) - 1,
             "vary": vary,
             "states": list(STATES),
             "steps": _steps(run.steps),

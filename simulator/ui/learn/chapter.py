@@ -43,19 +43,14 @@ def title(chapter: Chapter) -> None:
     )
 
 
-def sections(chapter: Chapter, *, teacher: bool = False) -> None:
+def sections(chapter: Chapter) -> None:
     """Everything below the title."""
     for number, section in enumerate(chapter.sections):
         with st.container(key=f"learn_section_{number}", gap="medium"):
-            show(chapter, section, teacher=teacher)
-
-
-def show(chapter: Chapter, section: Section, *, teacher: bool = False) -> None:
-    """One section."""
-    heading(section)
-    for number, part in enumerate(section.parts):
-        if not isinstance(part, Teacher) or teacher:
-            show_part(chapter, section, number, part)
+            heading(section)
+            for place_in_it, part in enumerate(section.parts):
+                if not isinstance(part, Teacher):
+                    show_part(chapter, section, place_in_it, part)
 
 
 def heading(section: Section) -> None:
@@ -64,9 +59,14 @@ def heading(section: Section) -> None:
         st.html(f'<h2 id="{section.anchor}" class="tx-learn-heading">{escape(section.title)}</h2>')
 
 
-def show_part(chapter: Chapter, section: Section, number: int, part: Part) -> None:
-    """One part of a section, the how-manieth of it."""
-    _PARTS[type(part)](chapter, f"{section.anchor or 'lead'}_{number}", part)
+def show_part(chapter: Chapter, section: Section, number: int, part: Part, *, start: bool = False) -> None:
+    """One part of a section, the how-manieth of it. With `start` a figure that is walked stands at its beginning."""
+    if isinstance(part, Run):
+        place.show(chapter, part, start=start)
+    elif isinstance(part, Box):
+        boxes.show(chapter, part, start=start)
+    else:
+        _PARTS[type(part)](chapter, f"{section.anchor or 'lead'}_{number}", part)
 
 
 def _prose(_chapter: Chapter, name: str, part: Prose) -> None:
@@ -98,10 +98,11 @@ def _since(_chapter: Chapter, name: str, since: Since) -> None:
         st.markdown(f"**{badge}** · {since.text} [{_('Source')}]({since.source})")
 
 
-def _teacher(_chapter: Chapter, name: str, teacher: Teacher) -> None:
+def teacher(teacher: Teacher) -> None:
+    """What a teacher reads before and beside the chapter."""
     minutes = ngettext("{n} minute", "{n} minutes", teacher.minutes).format(n=teacher.minutes)
     order = " → ".join(f"[{each}](#{each})" for each in teacher.order)
-    with st.container(key=f"learn_teacher_{name}"):
+    with st.container(key="learn_teacher_says"):
         st.markdown(f"**{_('For who teaches')}** · {minutes}")
         st.markdown(f"{_('Order of the runs')}: {order}")
         st.markdown(f"**{_('What to say')}** {teacher.say}")
@@ -123,9 +124,6 @@ _PARTS: Mapping[type, Callable[[Chapter, str, Any], None]] = MappingProxyType(
         Note: _note,
         Analogy: _analogy,
         Since: _since,
-        Teacher: _teacher,
-        Run: lambda chapter, _name, run: place.show(chapter, run),
-        Box: lambda chapter, _name, box: boxes.show(chapter, box),
         Snippet: lambda chapter, _name, snippet: snippets.show(chapter, snippet),
         Exercise: lambda chapter, _name, exercise: exercises.show(chapter, exercise),
         Question: lambda chapter, _name, question: interview.in_chapter(chapter, question),

@@ -40,23 +40,27 @@ from simulator.verdict.run import RunResult
 LANE_HEIGHT = 84
 
 
-def show(name: str, plan: Plan, result: Result) -> None:
-    """The figure of a run that is called `name` on its page."""
-    _FIGURES[plan.lab](name, plan, result)
+def show(name: str, plan: Plan, result: Result, *, start: bool = False) -> None:
+    """The figure of a run that is called `name` on its page; a score may stand at its `start`."""
+    if isinstance(result, RunResult):
+        _schedule(name, plan, result, start=start)
+    else:
+        _FIGURES[plan.lab](name, plan, result)
 
 
-def _schedule(name: str, plan: Plan, result: RunResult) -> None:
+def _schedule(name: str, plan: Plan, result: RunResult, *, start: bool) -> None:
     if plan.lab == "locks":
         waited.banner(result)
     else:
         verdict.headline(result)
-    score(name, result)
+    score(name, result, start=start)
 
 
-def score(name: str, result: RunResult) -> None:
-    """The score of a schedule, at its end."""
+def score(name: str, result: RunResult, *, start: bool = False) -> None:
+    """The score of a schedule, at its end or its start; `ends`: what it came to is covered until then."""
     info, figure = _drawn(name, result)
-    score_view(figure, info.marks, key=f"learn_score_{name}", step=len(info.marks) - 1, run=run_name(result.history))
+    step, run = -1 if start else len(info.marks) - 1, run_name(result.history)
+    score_view(figure, info.marks, key=f"learn_score_{name}", step=step, run=run, ends=start)
 
 
 def _drawn(name: str, result: RunResult) -> tuple[ScoreInfo, Drawing]:
@@ -130,8 +134,6 @@ def swimlanes(history: History, axis: Axis = Axis.STEPS) -> go.Figure:
 
 _FIGURES: Mapping[str, Callable[[str, Plan, Any], None]] = MappingProxyType(
     {
-        "anomalies": _schedule,
-        "locks": _schedule,
         "mistakes": _pair,
         "sessions": _load,
         "fastapi": _cell,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from itertools import groupby
 
 import streamlit as st
 
@@ -16,8 +15,9 @@ from simulator.i18n import language, ngettext
 
 def show() -> None:
     """A card a chapter."""
-    for group, found in groupby(chapters(language()), key=lambda chapter: chapter.group):
-        cards = "".join(map(_card, found))
+    every = chapters(language())
+    for group in dict.fromkeys(chapter.group for chapter in every):
+        cards = "".join(_card(chapter) for chapter in every if chapter.group == group)
         st.html(f'<section class="tx-learn-group"><h2>{escape(_(GROUPS[group]))}</h2><div>{cards}</div></section>')
 
 

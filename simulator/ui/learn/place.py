@@ -19,7 +19,7 @@ from simulator.ui.learn import figures, runs, seen
 
 
 @fragment
-def show(chapter: Chapter, run: Run) -> None:
+def show(chapter: Chapter, run: Run, *, start: bool = False) -> None:
     """Its figure; what is run is kept while the chapter is read."""
     name = f"{chapter.key}_{run.id}"
     with st.container(key=f"learn_run_{name}", gap="small"):
@@ -29,7 +29,7 @@ def show(chapter: Chapter, run: Run) -> None:
                 return
             plan = runs.of(run)
             result = kept.made(f"learn_{name}", run.query, plan.run, doing=_("It runs on a real server"))
-            figures.show(name, plan, result)
+            figures.show(name, plan, result, start=start)
             claims(run.shows, plan.facts(result))
         if run.caption:
             st.markdown(run.caption)
