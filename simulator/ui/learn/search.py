@@ -65,7 +65,7 @@ def lessons(error: Error) -> tuple[Found, ...]:
         for run in section.of(Run)
         if run.lab == "mistakes" and runs.of(run).value == mistake
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple({place.title: place for place in reversed(found)}.values())[::-1]
 
 
 def demonstrations(error: Error) -> tuple[Found, ...]:
