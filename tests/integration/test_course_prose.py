@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +80,17 @@ def test_a_select_gives_the_object_that_is_there_with_its_old_values(app: Applic
         assert again is user
         assert again.name == "Ada"
         assert session.scalar(select(User.name).where(User.id == 1)) == "Augusta"
+
+
+def test_the_identity_map_refers_weakly(app: Application) -> None:
+    says("core", "as long as you hold the first", "前提是你还拿着第一个")
+    with app.make() as session:
+        held = session.get_one(User, 1)
+        assert app.sent_by(lambda: session.get_one(User, 1)) == []
+        assert held.name == "Ada"
+        del held
+        gc.collect()
+        assert len(app.sent_by(lambda: session.get_one(User, 1))) == 1
 
 
 def test_a_failed_flush_rolls_back_what_was_written_before(app: Application) -> None:
