@@ -126,8 +126,8 @@ def test_what_a_setting_does_stands_beside_the_run_before(page: Page) -> None:
 def test_a_run_that_waits_for_its_model_is_stopped_and_what_ran_is_shown(page: Page) -> None:
     page.goto("/sessions?mix=llm_inside&requests=12&llm_s=5&pool_timeout=30")
     stop = page.get_by_role("button", name="Stop")
-    expect(stop).to_have_count(1)  # and not Streamlit's own, which would leave the page as it stands
     expect(page.get_by_text("Waiting for the pool now")).to_be_visible()
+    expect(stop).to_have_count(1)  # and not Streamlit's own, which would leave the page as it stands
     stop.click()
     expect(page.get_by_text("You stopped this run")).to_be_visible()
     expect(page.locator(".tx-boxes")).to_contain_text("0 / 12")

@@ -44,6 +44,8 @@ _AGAIN = (
 )
 
 
+#: Streamlit's own Stop leaves a page half made, and is there before any style of ours; what takes long has its own.
+_NO_STOP = "<style>[data-testid=stStatusWidget] button { display: none }</style>"
 #: Streamlit's own names of what draws a page's texts and our components.
 FIRST_DRAWN = ("Html", "BidiComponent", "ButtonGroup", "PageLink")
 _IMPORT = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
@@ -57,7 +59,8 @@ def index_page(script: str) -> str:
     html = (STATIC / "index.html").read_text("utf-8")
     texts = "".join(f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in _drawing(html))
     picture = f'<link rel="preload" as="script" fetchpriority="low" href="./{script}">'
-    return html.replace("<head>", f"<head>{_WHERE}{_AGAIN}", 1).replace("</head>", f"{texts}{picture}</head>", 1)
+    begun = html.replace("<head>", f"<head>{_WHERE}{_AGAIN}", 1)
+    return begun.replace("</head>", f"{_NO_STOP}{texts}{picture}</head>", 1)
 
 
 def _drawing(html: str) -> list[str]:
