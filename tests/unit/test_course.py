@@ -97,11 +97,7 @@ def test_the_other_language_may_differ_in_what_is_spoken_alone() -> None:
 
 
 def test_a_section_without_a_run_or_a_source_is_found() -> None:
-    bare = f"{HEAD}{BODY}
-## Only said {{#said}}
-
-Believe me.
-"
+    bare = f"{HEAD}{BODY}\n## Only said {{#said}}\n\nBelieve me.\n"
     assert "sample#said: no run and no source" in list(problems((parse(bare, "sample.md"),), ()))
     cited = bare.replace("Believe me.", "So says [the manual](https://www.postgresql.org/docs/18/mvcc.html).")
     assert list(problems((parse(cited, "sample.md"),), (parse(cited, "sample.md"),))) == []
