@@ -20,8 +20,8 @@ from pydantic.warnings import PydanticDeprecationWarning
 from sqlalchemy.exc import SADeprecationWarning, SAWarning
 
 _HEARD: ContextVar[_Ears | None] = ContextVar("txscope_heard", default=None)
-#: What a library says is no longer the way to write it.
-DEPRECATIONS = (SADeprecationWarning, PydanticDeprecationWarning)
+#: What a library says is no longer the way to write it; of a renamed setting Pydantic does so in a plain UserWarning.
+DEPRECATIONS = (SADeprecationWarning, PydanticDeprecationWarning, UserWarning)
 #: Logger of what goes wrong where nobody can be told, such as a connection that cannot be reset.
 _LOGGER = "sqlalchemy.pool"
 

@@ -39,10 +39,11 @@ def of_runs(engine: Engine, only: str = "") -> Iterator[tuple[str, tuple[str, ..
         if only in ("", chapter.key):
             for section in chapter.sections:
                 for part in section.parts:
-                    yield from _of_part(engine, chapter, part)
+                    yield from of_part(engine, chapter, part)
 
 
-def _of_part(engine: Engine, chapter: Chapter, part: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+def of_part(engine: Engine, chapter: Chapter, part: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The same of one part; nothing for a part that claims nothing."""
     try:
         if isinstance(part, Run):
             plan = runs.of(part)
