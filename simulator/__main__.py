@@ -103,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     fastapi = commands.add_parser("fastapi", help="seven ways to get a Session, five ends of an endpoint")
     fastapi.set_defaults(command=_fastapi)
 
+    course = commands.add_parser("course", help="what is wrong with the course's chapters, and what their runs show")
+    course.add_argument("--no-runs", action="store_true", help="look at the files alone")
+    course.add_argument("--only", default="", metavar="KEY", help="run this chapter's claims and no other's")
+    course.set_defaults(command=_course)
+
     room = commands.add_parser("room", help="open the pages to everybody on the local network")
     room.add_argument("--passphrase", nargs="?", const="*", metavar="TEXT", help="ask for it; without TEXT six digits")
     room.add_argument("--port", type=int, default=8501, help="where to listen (default: 8501)")
@@ -278,6 +283,24 @@ def _fastapi(options: argparse.Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _course(options: argparse.Namespace) -> int:
+    # What the pages make of links takes a while to import: not for the other commands.
+    from simulator.ui.learn import check
+
+    wrong = list(check.of_files())
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    if options.no_runs:
+        return bool(wrong)
+    engine = open_engine()
+    try:
+        for name, unmet in check.of_runs(engine, options.only):
+            print(f"{'ok ' if not unmet else 'NOT'} {name}", *unmet, sep="\n        ", flush=True)
+            wrong += unmet
+    finally:
+        engine.close()
+    return bool(wrong)
 
 
 def _room(options: argparse.Namespace) -> int:

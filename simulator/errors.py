@@ -57,6 +57,10 @@ class RoomError(TxscopeError):
     """A room cannot be opened or reset as asked."""
 
 
+class CourseError(TxscopeError):
+    """A chapter of the course is not written as it must be; the message names file and line."""
+
+
 class SnippetError(TxscopeError):
     """A pasted snippet cannot be read as Python; the message names the line, and `line` is it (from 1), or None."""
 

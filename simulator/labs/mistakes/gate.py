@@ -36,6 +36,11 @@ class Gate:
             if not self._changed.wait_for(lambda: self._arrived >= times, DEADLINE_S):
                 raise RunError(Text.of("Nobody came to the gate {name} in time.", name=self.name))
 
+    @property
+    def arrived(self) -> int:
+        """How many clients have come to the gate."""
+        return self._arrived
+
     def open(self) -> None:
         """Let everybody go on, also those who come later."""
         with self._changed:

@@ -189,15 +189,21 @@ class Stage(Clients):
             self.call("B", quick)
         first.join()
 
-    def wait_for_lock(self, count: int = 1) -> None:
-        """Wait until the server says that so many of the run's backends wait for a lock. Raises RunError."""
+    def wait_for_lock(self, count: int = 1, *, or_told: int | None = None) -> None:
+        """Wait until the server says that so many of the run's backends wait for a lock. Raises RunError.
+
+        `or_told`: until then, or until so many clients have their answers: who may or may not have to wait.
+        """
         with self.place.connect("look") as connection:
 
             def waiting() -> bool:
                 row = connection.execute(_WAITING, (f"{self.place.label}:%",)).fetchone()
                 return row is not None and row[0] >= count
 
-            self._until(waiting, Text.of("No backend came to wait for a lock in time."))
+            def settled() -> bool:
+                return waiting() or (or_told is not None and len(self.told) >= or_told)
+
+            self.until(settled, Text.of("No backend came to wait for a lock in time."))
 
     def wait_ended(self, request: str) -> None:
         """Wait until this request has ended, background tasks and the code after `yield` included. Raises RunError."""
@@ -207,19 +213,20 @@ class Stage(Clients):
                 kind is RequestEnded and name == request for _, kind, _, name, *_ in tuple(self.recorder.tape.notes)
             )
 
-        self._until(ended, Text.of("{name} did not come to an end in time.", name=request))
+        self.until(ended, Text.of("{name} did not come to an end in time.", name=request))
 
     def end_backends(self) -> None:
         """The server ends the application's connections, as a restart would, and has done so on return."""
         with self.place.connect("administrator") as connection:
             for backend, _state in self.place.application_backends():
                 connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
-            self._until(
+            self.until(
                 lambda: not self.place.application_backends(),
                 Text.of("The server did not end the connections in time."),
             )
 
-    def _until(self, holds: Callable[[], bool], otherwise: Text) -> None:
+    def until(self, holds: Callable[[], bool], otherwise: Text) -> None:
+        """Wait until this holds. Raises RunError, which says `otherwise`, after the deadline."""
         deadline = monotonic() + DEADLINE_S
         pace = threading.Event()
         while not holds():

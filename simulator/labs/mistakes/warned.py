@@ -9,26 +9,41 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TextIO
 
-from sqlalchemy.exc import SAWarning
+from pydantic.warnings import PydanticDeprecationWarning
+from sqlalchemy.exc import SADeprecationWarning, SAWarning
 
-_HEARD: ContextVar[list[str] | None] = ContextVar("txscope_heard", default=None)
+_HEARD: ContextVar[_Ears | None] = ContextVar("txscope_heard", default=None)
+#: What a library says is no longer the way to write it; of a renamed setting Pydantic does so in a plain UserWarning.
+DEPRECATIONS = (SADeprecationWarning, PydanticDeprecationWarning, UserWarning)
 #: Logger of what goes wrong where nobody can be told, such as a connection that cannot be reset.
 _LOGGER = "sqlalchemy.pool"
 
 
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Who listens: to which classes of warnings, and where they come to."""
+
+    kinds: tuple[type[Warning], ...]
+    heard: list[str]
+
+
 @contextmanager
-def listening() -> Iterator[list[str]]:
-    """The list that warnings of this thread, its tasks and threads with a copy of its context come to."""
+def listening(*kinds: type[Warning]) -> Iterator[list[str]]:
+    """The list that warnings of this thread, its tasks and threads with a copy of its context come to.
+
+    `kinds`: also warnings of these classes, each with its class's name before it.
+    """
     heard: list[str] = []
-    token = _HEARD.set(heard)
+    token = _HEARD.set(_Ears(kinds, heard))
     hook = _hook()
-    hook.put()
+    hook.put(kinds)
     try:
         yield heard
     finally:
@@ -40,9 +55,9 @@ class _Heard(logging.Handler):
     """A log record goes to the run in whose context it was written."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        heard = _HEARD.get()
-        if heard is not None:
-            heard.append(record.getMessage())
+        ears = _HEARD.get()
+        if ears is not None:
+            ears.heard.append(record.getMessage())
 
 
 class _Hook:
@@ -54,7 +69,7 @@ class _Hook:
         self._handler = _Heard(logging.WARNING)
         self._show = warnings.showwarning
 
-    def put(self) -> None:
+    def put(self, kinds: Iterable[type[Warning]]) -> None:
         with self._counting:
             self._users += 1
             if self._users == 1:
@@ -62,6 +77,8 @@ class _Hook:
                 logging.getLogger(_LOGGER).addHandler(self._handler)
             # Also where it was warned of before: each run shall hear it.
             warnings.simplefilter("always", SAWarning)
+            for kind in kinds:
+                warnings.simplefilter("always", kind)
 
     def take(self) -> None:
         with self._counting:
@@ -79,9 +96,11 @@ class _Hook:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        heard = _HEARD.get()
-        if heard is not None and issubclass(category, SAWarning | RuntimeWarning):
-            heard.append(str(message))
+        ears = _HEARD.get()
+        if ears is not None and issubclass(category, SAWarning | RuntimeWarning):
+            ears.heard.append(str(message))
+        elif ears is not None and issubclass(category, ears.kinds):
+            ears.heard.append(f"{category.__name__}: {message}")
         else:
             self._show(message, category, filename, lineno, file, line)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from simulator.ui.app import language, playlist, projector
+from simulator.ui.app import language, playlist, projector, way_back
 
 SCRIPT = Path(__file__).with_suffix(".js")
 
@@ -34,7 +34,7 @@ def link_to(parameters: Mapping[str, str]) -> str:
 
 
 def _query(parameters: Mapping[str, str]) -> str:
-    return query({**parameters, **language.parameters(), **projector.parameters()})
+    return query({**parameters, **way_back.parameters(), **language.parameters(), **projector.parameters()})
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,9 @@ const CONTROLS = {
 }
 const MOVES = { ArrowLeft: -1, ArrowRight: 1 } // with Alt: the bar, and not the browser's history
 // Where a playlist is walked, a clicker goes on past the end of a score.
-const BEYOND = { PageUp: "playlist_previous", PageDown: "playlist_next" }
+const BEYOND = { PageUp: ["screen_previous", "playlist_previous"], PageDown: ["screen_next", "playlist_next"] }
+// Where a chapter is presented and has no score, arrows walk its screens, too.
+const SCREENS = { ...BEYOND, ArrowLeft: ["screen_previous"], ArrowRight: ["screen_next"] }
 const TEXTUAL = "textarea, select, [contenteditable]:not([contenteditable=false]), input:not([type=checkbox], [type=radio])"
 const OWN_ARROWS = "[role=tab], [role=radio], [role=slider], [role=listbox], [role=menu], input[type=radio]"
 const OWN_PRESS = "button, a, summary, [role=button], [role=tab], [role=radio], [role=option], input"
@@ -27,6 +29,9 @@ function scoreInUse() {
   const scores = [...document.querySelectorAll(".txs")].filter(seen)
   return scores.find(score => score.hasAttribute("data-active")) ?? scores[0]
 }
+
+/** A Session's box is walked as a score is. */
+const boxInUse = () => [...document.querySelectorAll(".st-key-learn_stage .tx-box")].find(seen)
 
 /** The control that Python gave this key, on this page or on all; folded away it works as well. */
 function controlOf(name) {
@@ -103,8 +108,9 @@ function goalOf(key, at) {
     if (key === " " && at.closest(OWN_PRESS)) return null
     const score = scoreInUse()
     if ((key === "Home" || key === "End") && !score?.contains(at)) return null // these scroll the page
-    const button = score?.querySelector(`[data-act=${ACTS[key]}]`)
-    return button?.disabled && key in BEYOND ? (controlOf(BEYOND[key]) ?? button) : button
+    const button = (score ?? boxInUse())?.querySelector(`[data-act=${ACTS[key]}]`)
+    const beyond = (button ? button.disabled && BEYOND[key] : SCREENS[key]) || []
+    return beyond.map(controlOf).find(Boolean) ?? button
   }
   if (key === "Enter" && at.closest(OWN_PRESS)) return null
   if (isMove(key)) return controlOf(moveOf(key))

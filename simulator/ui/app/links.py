@@ -26,12 +26,17 @@ def follow_clicked() -> None:
 
 
 def open_link(link: str) -> None:
-    """Go where it leads: `./locks?scenario=deadlock`, also as a whole address. Nothing where there is no such page."""
+    """Go where it leads: `./locks?scenario=deadlock`, also as a whole address. Nothing where there is no such page.
+
+    A fragment (`./learn?chapter=core#map`) goes along as `at`: Streamlit's pages are told parameters alone.
+    """
     parts = urlsplit(link)
     key = parts.path.rpartition("/")[2] or pages.HOME
     if not pages.is_page(key):
         return
     asked = dict(parse_qsl(parts.query))
+    if parts.fragment:
+        asked["at"] = parts.fragment
     language.ask(asked.get(language.PARAMETER, ""))
     arrival.expect()
     st.switch_page(pages.page_of(key), query_params=asked)

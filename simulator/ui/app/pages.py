@@ -38,7 +38,7 @@ class Lab:
 
 
 #: The menus, in their order; they fit a projector's 1280 pixels however many pages there are.
-TRANSACTIONS, SESSIONS = N_("Transactions"), N_("Sessions in code")
+TRANSACTIONS, SESSIONS, LEARN = N_("Transactions"), N_("Sessions in code"), N_("Learn")
 
 LABS = (
     Lab(
@@ -82,6 +82,13 @@ LABS = (
         N_("Your code"),
         N_("Paste code, a traceback or a log: which mistake is in it, and where it can be seen."),
         SESSIONS,
+    ),
+    Lab(
+        "learn",
+        "📖",
+        N_("The course"),
+        N_("What a Session is, from the first line to an agent's backend: every claim with its run."),
+        LEARN,
     ),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from simulator.i18n import gettext as _
-from simulator.ui.app import arrival, keys, language, links, pages, playlist, playlist_editor, projector, tab
+from simulator.ui.app import arrival, keys, language, links, pages, playlist, playlist_editor, projector, tab, way_back
 
 STYLE = Path(__file__).parent / "style.css"
 
@@ -20,6 +20,7 @@ def show() -> None:
     page = pages.navigation()
     arrival.note(page.url_path or pages.HOME)
     playlist.show()
+    way_back.show(page.url_path or pages.HOME)
     with st.sidebar:
         links.follow_clicked()
         st.markdown(f"**{_('Display')}**")

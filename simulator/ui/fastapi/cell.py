@@ -37,7 +37,7 @@ def show(cell: Cell) -> None:
     written, end = dependency(cell.dependency), ending(cell.ending)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.html(_numbers(cell))
+        st.html(numbers(cell))
         if cell.silent:
             words = f"<span>🔇</span><div>{escape(_silent(cell))}</div>"
             st.html(f'<div class="tx-verdict" style="--tx-color:{RED}">{words}</div>')
@@ -65,8 +65,8 @@ def order_html(parts: Sequence[str]) -> str:
     return f'<div class="tx-order"><b>{escape(_("Observed order"))}</b>{"<i>→</i>".join(shown)}</div>'
 
 
-def _numbers(cell: Cell) -> str:
-    """Four numbers that anyone understands."""
+def numbers(cell: Cell) -> str:
+    """Four numbers that anyone understands, as HTML."""
     left = (cell.leak.connections, cell.leak.transactions)
     wrong: boxes.Tone = "wrong" if cell.silent else ""
     return boxes.html(

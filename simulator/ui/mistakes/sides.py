@@ -27,9 +27,9 @@ def show(mistake: Mistake, pair: PairResult) -> None:
     """Row by row, so that what belongs together is at one height."""
     wrong, right = st.columns(2, gap="medium")
     with wrong:
-        _numbers(mistake.mistake, pair.mistake, "wrong", _suspect(mistake, pair))
+        numbers_wrong(mistake, pair)
     with right:
-        _numbers(mistake.fixed, pair.fixed, "right")
+        numbers_right(mistake, pair)
     timelines.show(mistake, pair)
     wrong, right = st.columns(2, gap="medium")
     with wrong:
@@ -41,6 +41,16 @@ def show(mistake: Mistake, pair: PairResult) -> None:
         _told(pair.mistake)
     with right:
         _told(pair.fixed)
+
+
+def numbers_wrong(mistake: Mistake, pair: PairResult) -> None:
+    """What the mistake came to, with the number that is not as it should be."""
+    _numbers(mistake.mistake, pair.mistake, "wrong", _suspect(mistake, pair))
+
+
+def numbers_right(mistake: Mistake, pair: PairResult) -> None:
+    """What the fix came to."""
+    _numbers(mistake.fixed, pair.fixed, "right")
 
 
 def code(side: Side, tone: source_view.Tone, *, reveal: bool = True) -> None:

@@ -31,7 +31,9 @@ _RATIO = 8.0
 _OPEN: Slot[bool] = Slot("mistakes", "opened", False)
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
+    """One side's timeline."""
+
     info: SwimlanesInfo
     figure: go.Figure
     requests: int
@@ -41,12 +43,8 @@ class _Drawn(NamedTuple):
 @fragment
 def show(mistake: Mistake, pair: PairResult) -> None:
     """The mistake on the left, the fix on the right."""
-    traces = kept.kept(
-        "mistake_traces", kept.This(pair), lambda: (read(pair.mistake.history), read(pair.fixed.history))
-    )
     is_open, axis = _OPEN.get(), axes.now("mistakes", Axis.STEPS)
-    wrong, right = (_drawn(trace, axis, is_open=is_open) for trace in traces)
-    shares_scale = _align(wrong, right)
+    wrong, right, shares_scale = both("mistake_traces", pair, axis, is_open=is_open)
     labels = (_("Timeline of the mistake"), _("Timeline of the fix"))
     for column, drawn, side, label in zip(
         st.columns(2, gap="medium"), (wrong, right), ("wrong", "right"), labels, strict=True
@@ -64,7 +62,14 @@ def show(mistake: Mistake, pair: PairResult) -> None:
         st.caption(" ".join(_remarks(wrong, right, shares_scale=shares_scale)))
 
 
-def _drawn(trace: Trace, axis: Axis, *, is_open: bool) -> _Drawn:
+def both(name: str, pair: PairResult, axis: Axis, *, is_open: bool = False) -> tuple[Drawn, Drawn, bool]:
+    """The mistake's timeline, the fix's, and whether they share one scale; what was read is kept under `name`."""
+    traces = kept.kept(name, kept.This(pair), lambda: (read(pair.mistake.history), read(pair.fixed.history)))
+    wrong, right = (_drawn(trace, axis, is_open=is_open) for trace in traces)
+    return wrong, right, _align(wrong, right)
+
+
+def _drawn(trace: Trace, axis: Axis, *, is_open: bool) -> Drawn:
     names = [request.name for request in trace.requests]
     shown = names[:MOST_LANES]
     info = axes.on(axis, swimlanes_info(trace, expanded=shown if is_open else (), show=(*shown, "")))
@@ -79,14 +84,14 @@ def _drawn(trace: Trace, axis: Axis, *, is_open: bool) -> _Drawn:
         figure.update_layout(yaxis2_range=[0, info.size * 1.1])
         figure.for_each_trace(_hide, lambda trace: trace.yaxis == "y2" and min(trace.y) > info.size * 1.1)
     figure.update_layout(uirevision=f"mistakes {info.steps}")
-    return _Drawn(info, figure, len(names), len(shown))
+    return Drawn(info, figure, len(names), len(shown))
 
 
 def _hide(trace: Any) -> None:
     trace.update(visible=False, showlegend=False)
 
 
-def _align(wrong: _Drawn, right: _Drawn) -> bool:
+def _align(wrong: Drawn, right: Drawn) -> bool:
     """One scale for both, unless one side took so much longer that nothing would be seen of the other."""
     if bool(wrong.info.steps) != bool(right.info.steps):
         return False
@@ -100,7 +105,7 @@ def _align(wrong: _Drawn, right: _Drawn) -> bool:
     return True
 
 
-def _remarks(wrong: _Drawn, right: _Drawn, *, shares_scale: bool) -> list[str]:
+def _remarks(wrong: Drawn, right: Drawn, *, shares_scale: bool) -> list[str]:
     remarks = [_("Click a bar: its SQL, its times and its line of code.")]
     if not shares_scale:
         remarks.append(_("The two scales differ."))

@@ -68,7 +68,7 @@ def chat_letting_go(app: FastAPI, SessionLocal: async_sessionmaker[AsyncSession]
         return (await session.get_one(Account, 1)).balance
 
 
-def _two_streams(stage: ServedStage) -> None:
+def two_streams(stage: ServedStage) -> None:
     """C asks while A and B have had their first word."""
     with stage.gate("llm") as writing:
         streams = []
@@ -81,7 +81,7 @@ def _two_streams(stage: ServedStage) -> None:
         each.join()
 
 
-_POOL = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 0.4}
+POOL = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 0.4}
 _ANSWERS = Look(N_("Answers stored"), "SELECT count(*) FROM messages WHERE content = 'answered'")
 
 STREAMING_ANSWER = Mistake(
@@ -104,14 +104,14 @@ STREAMING_ANSWER = Mistake(
     mistake=Side(
         (chat_holding,),
         'async for word in llm("\\n".join([*history, question])):',
-        staged_async(chat_holding, _POOL, _two_streams),
+        staged_async(chat_holding, POOL, two_streams),
         Expected({OK: 2, "TimeoutError": 1}, ((2,),)),
         _ANSWERS,
     ),
     fixed=Side(
         (chat_letting_go,),
         "await session.rollback()",
-        staged_async(chat_letting_go, _POOL, _two_streams),
+        staged_async(chat_letting_go, POOL, two_streams),
         Expected({OK: 3}, ((2,),), answers={"C": "1000"}),
         _ANSWERS,
     ),
