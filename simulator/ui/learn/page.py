@@ -15,11 +15,13 @@ from simulator.i18n import language
 from simulator.ui.app import arrival
 from simulator.ui.kit.slots import Slot
 from simulator.ui.learn import chapter as chapters
-from simulator.ui.learn import handout, interview, overview, present, progress, scroll, search
+from simulator.ui.learn import handout, interview, overview, place, present, progress, scroll, search
 from simulator.ui.learn.link import LINK, WHERE, Where, go
 
 STYLE = Path(__file__).parent / "learn.css"
 _QUERY: Slot[str] = Slot("learn", "query", "")
+#: The chapter that was opened last.
+_OPENED: Slot[str] = Slot("learn", "opened", "")
 
 
 def where() -> Where:
@@ -44,6 +46,7 @@ def _take_over() -> None:
 def show(where: Where) -> None:
     """Draw it."""
     st.html(STYLE)
+    _leave(where.chapter)
     progress.sync()
     if where.interview:
         _way_to_all()
@@ -55,6 +58,15 @@ def show(where: Where) -> None:
     else:
         _chapter(find(where.chapter, language()), where)
     scroll.to(where.at)
+
+
+def _leave(opened: str) -> None:
+    """What was run in the chapter before is let go where another one is opened."""
+    before = _OPENED.get()
+    if opened and before not in ("", opened):
+        place.forget(find(before, language()))
+    if opened:
+        _OPENED.set(opened)
 
 
 def _front(where: Where) -> None:

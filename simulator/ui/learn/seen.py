@@ -29,6 +29,11 @@ def is_seen(name: str, height: int = HEIGHT) -> bool:
     return False
 
 
+def forget(name: str) -> None:
+    """As if nobody had come by."""
+    Slot("learn", f"seen_{name}", False).pop()
+
+
 def see(name: str) -> None:
     """As if it had been: on a stage what is shown is what is seen."""
     Slot("learn", f"seen_{name}", False).set(True)
