@@ -17,7 +17,15 @@ from playwright.sync_api import Browser, Page
 from tests.browser.conftest import PATIENCE_MS, SETTLED
 
 SERIOUS = ("serious", "critical")
-LIGHT = {"/": ".tx-verdict", "/anomalies?step=4": ".tx-answer", "/locks?step=3": ".tx-locks, .tx-waits-graph"}
+LIGHT = {
+    "/": ".tx-verdict",
+    "/anomalies?step=4": ".tx-answer",
+    "/locks?step=3": ".tx-locks, .tx-waits-graph",
+    "/learn?q=MissingGreenlet": ".tx-learn-found",
+    "/learn?chapter=core&teacher=1&at=box-add": ".tx-learn-claims",
+    "/learn?chapter=basics&at=six": ".tx-box-now",
+    "/learn?chapter=snippets": ".tx-learn-seen",
+}
 DARK = {
     **LIGHT,
     "/?step=3&lang=zh": ".tx-caption",
@@ -29,6 +37,9 @@ DARK = {
     "/fastapi": ".tx-order",
     "/application": "[data-testid=stFileUploader]",
     "/sessions?mix=llm_inside&requests=12&pool_size=2&max_overflow=0&pool_timeout=0.5": "[class*=finding_light]",
+    "/learn?chapter=creation&at=pool": ".tx-learn-task",
+    "/learn?chapter=transactions&present=1&screen=3": ".st-key-learn_stage",
+    "/learn?interview=1": "[role=radiogroup]",
 }
 #: Each page with what has to be seen on it before it is looked at.
 PAGES = [("light", *page) for page in LIGHT.items()] + [("dark", *page) for page in DARK.items()]

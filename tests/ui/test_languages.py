@@ -30,6 +30,9 @@ PAGES = (
     ("fastapi", {}),
     ("sessions", {}),
     ("mistakes", {}),
+    ("learn", {"q": "MissingGreenlet"}),
+    ("learn", {"chapter": "creation", "teacher": "1"}),
+    ("learn", {"interview": "1"}),
 )
 
 

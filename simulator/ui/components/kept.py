@@ -47,6 +47,12 @@ def give_up(name: str) -> None:
     manager().errands.drop(tab.owner(), name)
 
 
+def drop(*names: str) -> None:
+    """What was kept under these names is not needed any more: nobody carries along all that they ever saw."""
+    for name in names:
+        _slot(name).pop()
+
+
 def known(name: str) -> object | None:
     """What is kept under this name, whatever it was made for; None for nothing."""
     found = _slot(name).get()

@@ -27,7 +27,11 @@ def show(chapter: Chapter, told: Told) -> None:
     exercise = EXERCISES[told.key]
     with st.container(key=f"learn_exercise_{told.key}", gap="small"):
         _head(told)
-        choice = {blank.key: _choose(exercise, blank) for blank in exercise.blanks}
+        columns = st.columns(len(exercise.blanks), gap="medium")
+        choice = {}
+        for blank, column in zip(exercise.blanks, columns, strict=True):
+            with column:
+                choice[blank.key] = _choose(exercise, blank)
         wanted = tuple(choice.values())
         memory: Slot[tuple[str, ...]] = Slot("learn", f"tried_{told.key}", ())
         if st.button(_("Run it"), icon="▶️", type="primary", key=f"learn_try_{told.key}"):

@@ -21,5 +21,4 @@ def button() -> None:
 
 @lru_cache(maxsize=1)
 def _component() -> Callable[..., Any]:
-    html = '<button type="button" class="tx-box-button"></button>'
-    return st.components.v2.component("txscope_print", html=html, js=SCRIPT.read_text("utf-8"), isolate_styles=False)
+    return st.components.v2.component("txscope_print", js=SCRIPT.read_text("utf-8"), isolate_styles=False)

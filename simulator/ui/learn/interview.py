@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -23,7 +24,7 @@ LENGTH = 10
 _ROUND: Slot[int] = Slot("learn", "interview_round", 0)
 _AT: Slot[int] = Slot("learn", "interview_at", 0)
 #: by the question's key: what was chosen, and what was right
-_SAID: Slot[dict[str, tuple[str, str]]] = Slot("learn", "interview_said", {})
+_SAID: Slot[Mapping[str, tuple[str, str]]] = Slot("learn", "interview_said", MappingProxyType({}))
 
 
 def chosen(turn: int) -> tuple[Question, ...]:

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from simulator.course.chapter import Chapter, Teacher
+from simulator.course.chapter import Chapter, Question, Teacher
 from simulator.course.reader import find
 from simulator.i18n import gettext as _
 from simulator.i18n import language
 from simulator.ui.app import arrival
 from simulator.ui.kit.slots import Slot
 from simulator.ui.learn import chapter as chapters
-from simulator.ui.learn import handout, interview, overview, present, progress, scroll, search
+from simulator.ui.learn import handout, interview, overview, place, present, progress, scroll, search
 from simulator.ui.learn.link import LINK, WHERE, Where, go
 
 STYLE = Path(__file__).parent / "learn.css"
 _QUERY: Slot[str] = Slot("learn", "query", "")
+#: The chapter that was opened last.
+_OPENED: Slot[str] = Slot("learn", "opened", "")
 
 
 def where() -> Where:
@@ -44,6 +46,7 @@ def _take_over() -> None:
 def show(where: Where) -> None:
     """Draw it."""
     st.html(STYLE)
+    _leave(where.chapter)
     progress.sync()
     if where.interview:
         _way_to_all()
@@ -57,6 +60,15 @@ def show(where: Where) -> None:
     scroll.to(where.at)
 
 
+def _leave(opened: str) -> None:
+    """What was run in the chapter before is let go where another one is opened."""
+    before = _OPENED.get()
+    if opened and before not in ("", opened):
+        place.forget(find(before, language()))
+    if opened:
+        _OPENED.set(opened)
+
+
 def _front(where: Where) -> None:
     """What the course is, the search, the chapters, the goals."""
     title = escape(_("Sessions, from the first line to an agent's backend"))
@@ -67,7 +79,7 @@ def _front(where: Where) -> None:
             key=_QUERY.key,
             persist_state="session",
         )
-        st.button(_("Interview: ten questions"), icon="🎤", key="learn_interview_open", on_click=_interview)
+        _interview_button()
     WHERE.set(replace(where, query=query))
     if query.strip():
         search.show(query.strip())
@@ -75,6 +87,10 @@ def _front(where: Where) -> None:
     st.html(f'<h2 class="tx-learn-goals">{escape(_("Six goals, set by exercises"))}</h2>')
     progress.show()
     progress.tools()
+
+
+def _interview_button() -> None:
+    st.button(_("Interview: ten questions"), icon="🎤", key="learn_interview_open", on_click=_interview)
 
 
 def _interview() -> None:
@@ -89,7 +105,7 @@ def _way_to_all() -> None:
 def _chapter(chapter: Chapter, where: Where) -> None:
     with st.container(key="learn_chapter"):
         chapters.title(chapter)
-        _ways(where)
+        _ways(chapter, where)
         if where.teacher:
             for teacher in chapter.of(Teacher):
                 chapters.teacher(teacher)
@@ -97,11 +113,13 @@ def _chapter(chapter: Chapter, where: Where) -> None:
         overview.neighbours(chapter)
 
 
-def _ways(where: Where) -> None:
-    """How else a chapter is shown: on a stage, for who teaches, on paper."""
+def _ways(chapter: Chapter, where: Where) -> None:
+    """How else a chapter is shown: on a stage, for who teaches, on paper; and where it asks, as an interview."""
     with st.container(horizontal=True, vertical_alignment="center", key="learn_ways"):
         st.button(_("Present"), icon="📽️", key="learn_present", on_click=go, args=(replace(where, present=True, at=""),))
         label = _("Hide what the teacher says") if where.teacher else _("For who teaches")
         to = replace(where, teacher=not where.teacher)
         st.button(label, icon="🧑‍🏫", key="learn_teacher", on_click=go, args=(to,))
         handout.button()
+        if next(chapter.of(Question), None) is not None:
+            _interview_button()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from simulator.course.chapter import Chapter, Run
+from simulator.course.check import ids
 from simulator.course.shows import Facts, read_claim, unmet, written
 from simulator.i18n import gettext as _
 from simulator.ui.app.banner import problems
@@ -34,6 +35,15 @@ def show(chapter: Chapter, run: Run, *, start: bool = False) -> None:
         if run.caption:
             st.markdown(run.caption)
         foot(chapter, run.id, runs.of(run).link, name)
+
+
+def forget(chapter: Chapter) -> None:
+    """The chapter is left: its runs are not needed any more, and begin again where somebody comes back to them."""
+    for each in ids(chapter):
+        name = f"{chapter.key}_{each}"
+        kept.drop(f"learn_{name}", f"learn_score_{name}", f"learn_traces_{name}")
+        kept.drop(f"learn_try_{each}", f"learn_score_learn_try_{each}")
+        seen.forget(name)
 
 
 def foot(chapter: Chapter, at: str, link: str, name: str) -> None:

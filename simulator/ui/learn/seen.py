@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from simulator.i18n import gettext as _
 from simulator.ui.kit.slots import Slot
 
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -21,11 +22,16 @@ def is_seen(name: str, height: int = HEIGHT) -> bool:
     slot: Slot[bool] = Slot("learn", f"seen_{name}", False)
     if slot.get():
         return True
-    component = _component()
-    if component(key=f"learn_seen_{name}", data={"name": name}, height=height, on_seen_change=_nothing).seen == name:
+    data = {"name": name, "label": _("This run begins when it is seen.")}
+    if _component()(key=f"learn_seen_{name}", data=data, height=height, on_seen_change=_nothing).seen == name:
         slot.set(True)
         return True
     return False
+
+
+def forget(name: str) -> None:
+    """As if nobody had come by."""
+    Slot("learn", f"seen_{name}", False).pop()
 
 
 def see(name: str) -> None:
