@@ -31,7 +31,7 @@ class Recorder:
         self.tape = tape
 
     def history(self) -> History:
-        """Everything noted so far; can be asked at any time. `to_json()` makes a file that the Sessions page opens."""
+        """Everything noted so far; can be asked at any time. `to_json()` makes a file that "Your application" opens."""
         return self.tape.history()
 
     @contextmanager
@@ -97,7 +97,7 @@ def trace(
                 place_order(SessionLocal)
         Path("trace.json").write_text(recorder.history().to_json())
 
-    The Sessions page opens that file. `TraceMiddleware` names the requests of a FastAPI or Starlette application.
+    "Your application" opens that file. `TraceMiddleware` names the requests of a FastAPI or Starlette application.
     """
     tape = Tape({"line": line_text})
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from simulator.i18n import N_
 from simulator.labs.sessions.load import Load
 from simulator.ui.app.language import fragment
 from simulator.ui.components.tabs import Tab, row
-from simulator.ui.sessions import acid, code, effects, holds, objects, own, pair, path
+from simulator.ui.sessions import acid, code, effects, holds, objects, pair, path, save
 from simulator.ui.sessions.runs import Shown
 
 TABS: tuple[Tab[Shown, Load], ...] = (
@@ -17,7 +17,7 @@ TABS: tuple[Tab[Shown, Load], ...] = (
     Tab("effects", N_("What the settings did"), lambda shown, _load: effects.show(shown)),
     Tab("code", N_("Code"), lambda shown, load: code.show(shown.result.load if shown.result else load)),
     Tab("acid", N_("ACID"), lambda _shown, _load: acid.show()),
-    Tab("own", N_("Your own application"), lambda shown, _load: own.show(shown)),
+    Tab("save", N_("Save"), lambda shown, _load: save.show(shown)),
 )
 
 

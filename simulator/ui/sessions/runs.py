@@ -86,9 +86,3 @@ def before() -> Shown | None:
 def differs(shown: Shown, load: Load) -> bool:
     """Whether the controls were moved since: then what is shown is not what they say."""
     return shown.result is not None and link.query(shown.result.load) != link.query(load)
-
-
-def open_history(text: str, title: str) -> None:
-    """Show this file from now on. Raises HistoryError."""
-    history = History.from_json(text)
-    SHOWN.set(Shown(history, read(history), title=title))
