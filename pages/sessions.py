@@ -3,10 +3,9 @@
 from simulator.traces.critical import totals
 from simulator.ui.app import address
 from simulator.ui.app.banner import problems
-from simulator.ui.components import versions
-from simulator.ui.sessions import controls, details, headline, holds, lanes, link, own, predict, runs
+from simulator.ui.components import findings_view, versions
+from simulator.ui.sessions import controls, details, headline, holds, lanes, link, predict, runs
 
-own.take()
 load, clicked = controls.load()
 with problems():
     shown = runs.of(load, again=clicked)
@@ -16,6 +15,7 @@ with problems():
         headline.show(shown)
         holds.headline(shown)
         lanes.show(shown.trace)
+        findings_view.show(shown.trace)
         details.show(shown, load)
         predict.tell(guess, totals(shown.trace))
         versions.show()

@@ -17,9 +17,15 @@ from simulator.engines.start import open_engine
 from simulator.errors import ScenarioError, TxscopeError
 from simulator.experiments.matrix import fix_table, hermitage_table
 from simulator.experiments.spec_files import difference, run_spec, superusers_place, visitors_place
+from simulator.export.deadlock import deadlock_text
+from simulator.export.findings import exit_code, findings_json, findings_text
 from simulator.export.json import matrix_json, run_json
 from simulator.export.spec import run_spec_text
 from simulator.export.text import matrix_text, report_text, run_text
+from simulator.findings import judge_trace
+from simulator.findings.deadlock import read_report
+from simulator.findings.deadlock.scenario import refusal, scenario_toml
+from simulator.history.files import load_history
 from simulator.history.schedule import saved_history
 from simulator.i18n.text import Text
 from simulator.labs.mistakes import catalogue as mistakes
@@ -29,6 +35,7 @@ from simulator.scenarios.loader import catalogue, find, load_file
 from simulator.scenarios.order import parse_order, reorder
 from simulator.scenarios.spec_reader import SPEC, load_spec_file
 from simulator.scenarios.spec_variants import to_scenario
+from simulator.traces.trace import read
 from simulator.verdict.run import RunResult, run_scenario
 
 
@@ -72,6 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what anomalies a history has: one of Txscope's, or of Jepsen's form")
     check.add_argument("file", type=Path, help="a history that Txscope saved, or operations as JSON or EDN, one a line")
     check.set_defaults(command=_check)
+
+    diagnose = commands.add_parser("diagnose", help="say what is wrong in an application's history")
+    diagnose.add_argument("file", type=Path, help="a history that the recorder saved, as JSON, or that packed by gzip")
+    diagnose.add_argument("--json", action="store_true", help="the findings as JSON")
+    diagnose.add_argument("--costs", action="store_true", help="exit with 1 also where there are only costs")
+    diagnose.set_defaults(command=_diagnose)
+
+    deadlock = commands.add_parser("deadlock", help="read PostgreSQL's report of a deadlock, or of a wait for a lock")
+    deadlock.add_argument("file", type=Path, help="a log, an exception's text, or - for what is piped in")
+    deadlock.add_argument("--scenario", action="store_true", help="print a scenario file that closes the circle again")
+    deadlock.set_defaults(command=_deadlock)
 
     session = commands.add_parser("mistakes", help="each Session mistake and its fix, and what came of them")
     session.add_argument("keys", nargs="*", metavar="KEY", help="mistakes by key (default: all)")
@@ -202,6 +220,30 @@ def _check(options: argparse.Namespace) -> int:
     if verdict.no_verdict is not None:
         return 2
     return 1 if verdict.anomalies else 0
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    trace = read(load_history(options.file))
+    found = judge_trace(trace)
+    if options.json:
+        print(json.dumps(findings_json(trace, found), ensure_ascii=False, indent=1))
+    else:
+        print(findings_text(trace, found))
+    return exit_code(found, costs=options.costs)
+
+
+def _deadlock(options: argparse.Namespace) -> int:
+    text = sys.stdin.read() if str(options.file) == "-" else _read(options.file)
+    report = read_report(text)
+    if report is None:
+        raise ScenarioError(Text.of("There is no report of a deadlock or of a wait for a lock in this text."))
+    if not options.scenario:
+        print(deadlock_text(report))
+        return 0
+    if refused := refusal(report):
+        raise ScenarioError(Text.of(refused))
+    print(scenario_toml(report))
+    return 0
 
 
 def _variant(scenario: Scenario, key: str | None) -> Variant:

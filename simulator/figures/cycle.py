@@ -86,15 +86,19 @@ def _dot(info: CycleInfo, dark: bool, _language: str) -> str:
     """Kept, because people in one room run the same few."""
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     colors = session_colors(info.sessions)
-    label_size = "16" if len(info.transactions) < 3 else "22"
+    crowd = len(info.transactions) > 2
     graph = graphviz.Digraph(
         # Flat and narrow: the page fits the picture into its column, and its text with it.
-        graph_attr={"bgcolor": "transparent", "rankdir": "LR", "ranksep": "0.2", "nodesep": "0.3", "pad": "0.1"},
+        graph_attr={
+            "bgcolor": "transparent", "rankdir": "LR", "ranksep": "0.2", "nodesep": "0.3", "pad": "0.1",
+            # Streamlit gives every letter of a graph one size; the page's style gives ours back by this name.
+            "class": "tx-cycle-graph tx-crowd" if crowd else "tx-cycle-graph",
+        },
         node_attr={
             "shape": "circle", "style": "filled", "fontname": "sans-serif", "fontsize": "24", "penwidth": "0",
             "width": "0.75", "margin": "0.05",
         },
-        edge_attr={"fontname": "sans-serif", "fontsize": label_size, "arrowsize": "0.9"},
+        edge_attr={"fontname": "sans-serif", "fontsize": "22" if crowd else "16", "arrowsize": "0.9"},
     )  # fmt: skip
     for name in info.transactions:
         color = colors.get(session_of(name), GREY)

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from simulator.figures.labels import cut, markup, width
-from simulator.figures.layout import Plain, frame, legend_above
+from simulator.figures.layout import Plain, frame
 from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, WAIT_PATTERN, faded, text_on
 from simulator.i18n import gettext as _
 from simulator.traces.critical import Parts, critical_path, duration
 from simulator.traces.spans import Request, Trace
 
-ROW, TOP, BOTTOM, RIGHT = 60, 44, 34, 90
+ROW, TOP, BOTTOM, RIGHT = 60, 10, 34, 90
 COLUMN = 7.6
 #: Shares of a row's height: the bar, and where the dots lie below it.
 BAR, DOTS = 0.5, 0.38
@@ -80,7 +80,10 @@ def _ranked(requests: Sequence[tuple[str, float]], share: float) -> tuple[str, f
 
 
 def plot_phases(info: PhasesInfo, dark: bool = False) -> go.Figure:
-    """One trace a category, stacked; waiting is hatched. Below each bar a dot a request, and lines at p50 and p95."""
+    """One trace a category, stacked; waiting is hatched. Below each bar a dot a request, and words at p50 and p95.
+
+    Without a legend: what stands for what is told below the figure.
+    """
     text = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     names = [_name(row) for row in info.rows]
     layout = {
@@ -90,7 +93,7 @@ def plot_phases(info: PhasesInfo, dark: bool = False) -> go.Figure:
         "margin": {"l": round(COLUMN * (2 + max(map(width, names), default=6))), "r": RIGHT, "t": TOP, "b": BOTTOM},
         "uniformtext": {"mode": "hide", "minsize": 12},
         "hovermode": "closest",
-        "legend": {**legend_above(), "traceorder": "normal"},
+        "showlegend": False,
         "xaxis": {
             "ticksuffix": " ms",
             "exponentformat": "none",
@@ -160,33 +163,36 @@ def _trace(info: PhasesInfo, field: str, name: str, color: str, hatched: bool, t
         "textangle": 0,
         "insidetextfont": {"color": text if hatched else text_on(color)},
         "marker": marker,
+        "showlegend": any(values),
         "customdata": [[row.median] for row in info.rows],
         "hovertemplate": "%{customdata[0]} · " + name + ": %{text}<extra></extra>",
     }
 
 
 def _dots(info: PhasesInfo, text: str) -> Iterator[Plain]:
-    """A dot a request; red where it failed."""
+    """A dot a request; a red cross where it failed."""
     dots = [(number, row, *each) for number, row in enumerate(info.rows) for each in row.requests]
-    if not dots:
-        return
-    yield {
-        "type": "scatter",
-        "mode": "markers",
-        "name": _("each request"),
-        "x": [ms for _number, _row, _name, ms in dots],
-        "y": [number + DOTS for number, _row, _name, _ms in dots],
-        "marker": {
-            "symbol": ["x" if row.failure else "circle" for _number, row, _name, _ms in dots],
-            "size": 8,
-            "opacity": 0.65,
-            "color": [RED if row.failure else text for _number, row, _name, _ms in dots],
-        },
-        "customdata": [[name] for _number, _row, name, _ms in dots],
-        "hovertext": [markup(f"{name} · {duration(ms)}") for _number, _row, name, ms in dots],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "cliponaxis": False,
-    }
+    for name, failed in ((_("each request"), False), (_("each that failed"), True)):
+        found = [(number, name, ms) for number, row, name, ms in dots if bool(row.failure) == failed]
+        if found:
+            yield {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [ms for _number, _name, ms in found],
+                "y": [number + DOTS for number, _name, _ms in found],
+                "marker": {
+                    "symbol": "x" if failed else "circle",
+                    "size": 8,
+                    "opacity": 0.65,
+                    "color": RED if failed else text,
+                },
+                "customdata": [[name] for _number, name, _ms in found],
+                "hovertext": [markup(f"{name} · {duration(ms)}") for _number, name, ms in found],
+                "hovertemplate": "%{hovertext}<extra></extra>",
+                "showlegend": True,
+                "cliponaxis": False,
+            }
 
 
 def _notes(row: PhaseRow, number: int) -> Iterator[Plain]:

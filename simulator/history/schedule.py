@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
@@ -30,11 +30,24 @@ from simulator.model import Isolation, Row, Scalar
 #: 4 transactions that are prepared or left open, and several of one session (`T1`, `T1:2`).
 VERSION = 4
 READABLE = (1, 2, 3, 4)
-#: What a file may hold: an application traced for ten minutes, read in a few seconds by one page's own thread.
-MAX_BYTES = 20_000_000
-MAX_EVENTS = 50_000
-MAX_SESSIONS = 5_000
-MAX_BRACKETS = 500_000
+
+
+class Limits(NamedTuple):
+    """What a file may hold, by who reads it."""
+
+    #: as UTF-8
+    bytes: int
+    events: int
+    sessions: int
+    #: lists and objects: each takes memory, however short it is
+    brackets: int
+
+
+#: A page: an application traced for ten minutes, read in a few seconds by one page's own thread.
+MAX_BYTES, MAX_EVENTS = 20_000_000, 50_000
+PAGE = Limits(MAX_BYTES, MAX_EVENTS, 5_000, 500_000)
+#: The command line, where who reads it waits for it alone.
+COMMAND = Limits(200_000_000, 1_000_000, 200_000, 10_000_000)
 #: Characters of one text, digits of one whole number.
 MAX_TEXT = 100_000
 MAX_DIGITS = 200
@@ -261,20 +274,25 @@ class History:
         return json.dumps({"format": "txscope-history", "version": VERSION, **body}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> History:
+    def from_json(cls, text: str, limits: Limits = PAGE) -> History:
         """Read what `to_json` wrote. Raises HistoryError."""
-        if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
-            raise HistoryError(
-                Text.of("This file is too large; a history has at most {limit} MB.", limit=MAX_BYTES // 10**6)
-            )
-        if text.count("{") + text.count("[") > MAX_BRACKETS:
+        if len(text) > limits.bytes or len(text.encode("utf-8", "replace")) > limits.bytes:
+            raise too_large(limits)
+        if text.count("{") + text.count("[") > limits.brackets:
             raise HistoryError(
                 Text.of(
                     "This file holds more lists and objects than the {limit} that a history may have.",
-                    limit=MAX_BRACKETS,
+                    limit=limits.brackets,
                 )
             )
-        return _structured(_fitting(_parsed(text)))
+        return _structured(_fitting(_parsed(text), limits))
+
+
+def too_large(limits: Limits) -> HistoryError:
+    """Of a file with more bytes than that."""
+    return HistoryError(
+        Text.of("This file is too large; a history has at most {limit} MB.", limit=limits.bytes // 10**6)
+    )
 
 
 def saved_history(path: Path) -> History | None:
@@ -326,12 +344,12 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-def _fitting(data: dict[str, Any]) -> dict[str, Any]:
-    limits = (
-        ("sessions", MAX_SESSIONS, Text.of("This history has {found} sessions; at most {limit} can be shown here.")),
-        ("events", MAX_EVENTS, Text.of("This history has {found} events; at most {limit} can be shown here.")),
+def _fitting(data: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    most_of = (
+        ("sessions", limits.sessions, Text.of("This history has {found} sessions; at most {limit} can be shown here.")),
+        ("events", limits.events, Text.of("This history has {found} events; at most {limit} can be shown here.")),
     )
-    for name, most, sentence in limits:
+    for name, most, sentence in most_of:
         given = data.get(name)
         if not isinstance(given, list):
             raise HistoryError(_damaged())

@@ -14,6 +14,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from simulator.i18n import DOMAIN, LANGUAGES, catalogue_path
+from simulator.i18n.comments import comments
 
 #: keys of a scenario file whose values are shown to people
 SCENARIO_KEYS = frozenset({"title", "story", "note"})
@@ -25,6 +26,14 @@ SOURCES = (
     ("pages/*.py", f"{__name__}:extract_python"),
     ("app.py", f"{__name__}:extract_python"),
     ("simulator/**/*.toml", f"{__name__}:extract_scenario"),
+    # Where the code stands that pages show. What is public in it is shown; private functions bring them to collide.
+    ("simulator/labs/fastapi/dependencies.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/fastapi/endpoints*.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/mistakes/catalogue/*.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/mistakes/forked.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/mistakes/sqlstate.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/sessions/acid/application.py", f"{__name__}:extract_comments"),
+    ("simulator/labs/sessions/kinds*.py", f"{__name__}:extract_comments"),
 )
 UNWANTED = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Report-Msgid', b'"Last-Translator', b'"Language-Team')
 
@@ -55,16 +64,30 @@ def extract_scenario(
         yield text[: max(text.find(first_words), 0)].count("\n") + 1, "gettext", value, []
 
 
+def extract_comments(
+    fileobj: IO[bytes], keywords: Iterable[str], comment_tags: Iterable[str], options: Mapping[str, Any]
+) -> Iterator[Found]:
+    """Babel extractor: comments inside of a module's public functions and classes, as `translated` looks for them."""
+    source = fileobj.read().decode("utf-8")
+    named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    parts = (node for node in ast.parse(source).body if isinstance(node, named))
+    shown = [range(each.lineno, (each.end_lineno or 0) + 2) for each in parts if not each.name.startswith("_")]
+    for comment in comments(source):
+        is_for_programs = comment.words.startswith(("#:", "noqa"))
+        if comment.column and not is_for_programs and any(comment.line in lines for lines in shown):
+            yield comment.line, "gettext", comment.words, []
+
+
 def template(root: Path) -> Catalog:
     """All messages of the project at `root`."""
     made = Catalog(project="Txscope", domain=DOMAIN, charset="utf-8")
     for pattern, method in SOURCES:
         for path in sorted(root.glob(pattern)):
-            for line, message, comments, context in extract_from_file(
+            for line, message, notes, context in extract_from_file(
                 method, path, keywords=KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
             ):
                 made.add(
-                    message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=comments, context=context
+                    message, None, [(path.relative_to(root).as_posix(), line)], auto_comments=notes, context=context
                 )
     return made
 

@@ -46,8 +46,12 @@ def brief_sql(sql: str, names: RowNames = NO_NAMES) -> str:
     'job FOR UPDATE SKIP LOCKED'
     >>> brief_sql("UPDATE prompt SET body = 'Be kind and brief.' WHERE id = 2")
     'prompt 2: body ='
+    >>> brief_sql("UPDATE wallet SET balance = 100 + 30, version = version + 1 WHERE id = 1")
+    'wallet 1: balance, version'
     >>> brief_sql("ALTER TABLE conversation ADD COLUMN summary text")
     'ALTER TABLE conversation'
+    >>> brief_sql("SET TRANSACTION READ ONLY, DEFERRABLE")
+    'READ ONLY, DEFERRABLE'
     >>> brief_sql("SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), 1) AS got")
     'pg_try_advisory_xact_lock()'
     """
@@ -86,12 +90,15 @@ class _Label(NamedTuple):
 _FEW = 16
 #: What is told of a statement that is none of those below, where there is little room.
 _FUNCTION = re.compile(r"SELECT (\w+)\(")
+_MODE = re.compile(r"SET (?:TRANSACTION|LOCAL) (.+)")
 _DEFINITION = re.compile(r"(?:ALTER|CREATE|DROP|LOCK|TRUNCATE) \S+ \S+")
 
 
 def _plainly(text: str) -> str:
     if found := _FUNCTION.match(text):
         return f"{found[1]}()"
+    if found := _MODE.match(text):
+        return found[1]
     found = _DEFINITION.match(text)
     return found[0] if found else text
 
@@ -205,7 +212,10 @@ def _update(read: _Reader, start: int) -> _Label | None:
     about = _about(read, at, None)
     if about is None:
         return _Label(f"UPDATE {what}")
-    less = ", ".join(_COLUMN.sub(r"\1 =", each) if len(each) > _FEW else each for each in what.split(", "))
+    each = what.split(", ")
+    # Of several the names alone: a value beside another one's name reads as that one's.
+    name = r"\1" if len(each) > 1 else r"\1 ="
+    less = what if len(what) <= _FEW else ", ".join(_COLUMN.sub(name, one) for one in each)
     return _Label("", *about, f": {what}", f": {less}")
 
 

@@ -30,7 +30,7 @@ class Segment(NamedTuple):
 class Parts:
     """Milliseconds; together they are the request's duration."""
 
-    #: waiting for the pool's answer, without opening a connection
+    #: waiting in the pool's queue, without opening a connection
     queue_ms: float = 0.0
     connecting_ms: float = 0.0
     #: statements while looks at `pg_stat_activity` saw them wait for a lock: sampled, so an approximation
@@ -41,7 +41,7 @@ class Parts:
     commit_ms: float = 0.0
     #: an LLM, or other work that the application named
     work_ms: float = 0.0
-    #: the rest: Python, and waiting for a processor
+    #: the rest: Python, taking a connection that lies ready, and waiting for a processor
     application_ms: float = 0.0
 
     @property
@@ -107,7 +107,8 @@ def _joined(parts: Iterable[Segment]) -> Iterator[Segment]:
 
 def _spans(request: Request, backends: Sequence[BackendStay], end: float) -> Iterator[tuple[str, float, float]]:
     for wait in request.waits:
-        yield "queue", wait.start_ms, wait.until(end)
+        if wait.queued or wait.timed_out:
+            yield "queue", wait.start_ms, wait.until(end)
         for each in wait.connecting:
             yield "connecting", each.start_ms, each.until(wait.until(end))
     for statement in request.statements:

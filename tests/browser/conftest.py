@@ -42,6 +42,8 @@ SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE_MS = int(os.environ.get("TXSCOPE_PATIENCE_MS", "30000"))
 #: A look at a page and the next; so many that show the same are a page at rest.
 LOOK_MS, LOOKS = 50, 4
+#: What comes sooner after a step of the same session is the second half of a double click, as keys.js says.
+DOUBLE_MS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -163,6 +165,12 @@ def follow(page: Page, link: str) -> None:
         }""",
         link,
     )
+
+
+def once_more(page: Page) -> Page:
+    """The page, as soon as a press is a step of its own, whatever was pressed before."""
+    page.evaluate("ms => new Promise(done => setTimeout(done, ms))", DOUBLE_MS + 1)
+    return page
 
 
 def seen(page: Page, look: Callable[[], T], wanted: Callable[[T], bool]) -> T:

@@ -35,6 +35,8 @@ DARK = {
     "/sessions": ".tx-boxes",
     "/mistakes": ".tx-mistake-verdict",
     "/fastapi": ".tx-order",
+    "/application": "[data-testid=stFileUploader]",
+    "/sessions?mix=llm_inside&requests=12&pool_size=2&max_overflow=0&pool_timeout=0.5": "[class*=finding_light]",
     "/learn?chapter=creation&at=pool": ".tx-learn-task",
     "/learn?chapter=transactions&present=1&screen=3": ".st-key-learn_stage",
     "/learn?interview=1": "[role=radiogroup]",

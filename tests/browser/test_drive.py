@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import once_more
+
 
 def move(page: Page, session: int) -> Locator:
     """The button that runs the next statement of the first session, or the second."""
@@ -15,6 +17,19 @@ def move(page: Page, session: int) -> Locator:
 
 def sent(page: Page, statements: int) -> None:
     expect(page.locator(".txs-count").first).to_have_text(f"{statements} / {statements}")
+
+
+def press(page: Page, key: str) -> None:
+    once_more(page).keyboard.press(key)
+
+
+def press_at_once(page: Page, *keys: str) -> None:
+    """All of these before the page can answer to the first."""
+    once_more(page).evaluate(
+        """keys => keys.map(key => new KeyboardEvent("keydown", { key, bubbles: true, composed: true }))
+          .forEach(event => document.body.dispatchEvent(event))""",
+        list(keys),
+    )
 
 
 @pytest.fixture
@@ -26,25 +41,23 @@ def wheel(page: Page) -> Page:
 
 def test_an_update_is_lost_with_two_keys_and_the_other_levels_stand_beside_it(wheel: Page) -> None:
     expect(wheel.locator(".tx-goal")).to_contain_text("Try to lose an update")
-    wheel.keyboard.press("a")
-    wheel.keyboard.press("l")  # comes while the page is still being made: it waits, and is not lost
+    press_at_once(wheel, "a", "l")  # the second waits for the page that is made of the first, and is not lost
     sent(wheel, 2)
-    wheel.keyboard.press("l")
-    wheel.keyboard.press("l")  # what T2 writes was seen, what follows was not: one step
+    press_at_once(wheel, "l", "l")  # what T2 writes was seen, what follows was not: one step
     sent(wheel, 3)
     expect(move(wheel, 2)).to_have_text("COMMIT")
-    wheel.keyboard.press("a")
+    press(wheel, "a")
     expect(wheel.locator(".st-key-anomalies_drive_move_1")).to_contain_text("T1 waits in T1.write for T2.")
-    wheel.keyboard.press("a")  # there is nothing to press
+    press(wheel, "a")  # there is nothing to press
     sent(wheel, 4)
-    wheel.keyboard.press("u")
+    press(wheel, "u")
     sent(wheel, 3)
-    wheel.keyboard.press("a")
+    press(wheel, "a")
     sent(wheel, 4)
-    wheel.keyboard.press("l")
+    press(wheel, "l")
     expect(move(wheel, 1)).to_have_text("COMMIT")
     expect(wheel.locator("[data-reached]")).to_have_count(0)
-    wheel.keyboard.press("a")
+    press(wheel, "a")
     expect(wheel.locator("[data-reached=yes]")).to_be_visible()
     expect(wheel.locator(".tx-verdict")).to_contain_text("120 is stored, 150 expected")
     there = wheel.locator(".tx-elsewhere a")
@@ -65,7 +78,7 @@ def test_a_double_click_is_one_step_and_letters_that_are_typed_are_none(wheel: P
     wheel.keyboard.type("al")
     wheel.keyboard.press("Escape")
     move(wheel, 1).focus()
-    wheel.keyboard.press("Enter")
+    press(wheel, "Enter")
     expect(move(wheel, 1)).to_have_text("COMMIT")
     expect(move(wheel, 1)).to_be_focused()
     sent(wheel, 2)

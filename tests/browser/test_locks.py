@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import seen, settle
+from tests.browser.conftest import once_more, seen, settle
 
 #: Keeps what the score counts and which animations end: what passes while a run is played cannot be waited for.
 KEEP = """() => {
@@ -31,7 +31,7 @@ def drive(page: Page) -> None:
 
 def press(page: Page, session: str, statements: int) -> None:
     """Click the session's next statement; the score has so many afterwards."""
-    page.locator(f".st-key-locks_drive_move_{session[1:]} button").click()
+    once_more(page).locator(f".st-key-locks_drive_move_{session[1:]} button").click()
     expect(page.locator(".txs-count").first).to_have_text(f"{statements} / {statements}")
 
 
@@ -63,7 +63,9 @@ def test_a_deadlock_is_driven_by_hand_to_its_victim(page: Page) -> None:
 def test_a_deadlock_that_has_run_is_stepped_through_and_counted_down_while_it_is_played(page: Page) -> None:
     page.goto("/locks?step=3")
     settle(page)
-    expect(page.locator(".tx-waits").first).to_contain_text("T1 holds wallet 1 and wants wallet 2, which T2 holds")
+    expect(page.locator(".tx-waits:visible").first).to_contain_text(
+        "T1 holds wallet 1 and wants wallet 2, which T2 holds"
+    )
     page.keyboard.press("ArrowRight")
     expect(page.locator(".tx-deadlock")).to_contain_text("the server ended T2 in T2.give (40P01)")
     expect(page).to_have_url(re.compile(r"step=4"))
@@ -75,7 +77,7 @@ def test_a_deadlock_that_has_run_is_stepped_through_and_counted_down_while_it_is
     # Playing stays here until the bar has run down and the last moment is told.
     here = said[said.index("4 / 9") : said.index("5 / 9")]
     assert {"the bar", "the last moment"} <= set(here), said
-    expect(page.locator(".tx-countdown")).to_have_count(0)
+    expect(page.locator(".tx-countdown")).to_be_hidden()
     page.get_by_role("button", name="Fix it and run again").click()
     expect(page.locator(".tx-verdict")).to_have_attribute("data-outcome", "safe")
 

@@ -329,3 +329,17 @@ def test_the_address_follows_without_an_entry_in_the_browsers_history(blank: Pag
         blank.evaluate("query => component({ data: { query } })", query)
     assert blank.url == "http://page.test/anomalies?step=3#part"
     assert blank.evaluate("history.length") == before
+
+
+def test_no_button_is_there_before_it_has_a_name(blank: Page) -> None:
+    blank.set_content((ASSETS / "score_view.html").read_text("utf-8"))
+    blank.add_style_tag(content=(ASSETS / "score_view.css").read_text("utf-8"))
+    bar, controls = blank.locator(".txs-bar"), blank.locator(".txs-bar :is(button, select):visible")
+    assert not bar.is_visible()
+    script(blank, ASSETS / "score_page.js", ASSETS / "score_transport.js")
+    blank.evaluate(
+        """() => new Transport(document.querySelector(".txs")).take({ data: { asked: 1, step: 0, marks: [], labels:
+          { transport: "Transport", first: "A", previous: "B", play: "C", next: "D", last: "E", speed: "F" } } })"""
+    )
+    assert bar.is_visible()
+    assert controls.evaluate_all("all => all.map(each => each.ariaLabel).join('')") == "ABCDEF"

@@ -128,7 +128,10 @@ def test_a_run_that_waits_for_its_model_is_stopped_and_what_ran_is_shown(page: P
     stop = page.get_by_role("button", name="Stop")
     expect(page.get_by_text("Waiting for the pool now")).to_be_visible()
     expect(stop).to_have_count(1)  # and not Streamlit's own, which would leave the page as it stands
-    stop.click()
+    expect(page.locator(".st-key-sessions_stop_told [role=status]")).to_be_attached()
+    # The answer is there when the click is over, whatever the server is busy with.
+    status = "document.querySelector('.st-key-sessions_stop_told [role=status]').textContent"
+    assert stop.evaluate(f"button => {{ button.click(); return {status} }}").startswith("Stopping")
     expect(page.get_by_text("You stopped this run")).to_be_visible()
     expect(page.locator(".tx-boxes")).to_contain_text("0 / 12")
     expect(stop).to_have_count(0)

@@ -82,16 +82,18 @@ def tab(context: BrowserContext, url: str) -> Iterator[Page]:
 @pytest.mark.parametrize(("lab", "scenario"), SCENARIOS)
 def test_headline_score_and_panel_stand_together_on_the_stage(stage: Page, lab: str, scenario: str) -> None:
     page = stage
-    page.set_viewport_size(SIZES[0])
-    follow(page, f"./{lab}?scenario={scenario}&projector=1")
-    expect(page).to_have_url(re.compile(rf"/{lab}\?"))
-    expect(page.get_by_label("Scenario").first).to_have_value(re.compile(re.escape(find(scenario).title)))
-    settle(page)
     found: dict[str, Any] = {}
-    for size in SIZES:
-        page.set_viewport_size(size)
-        if left := measured(page):
-            found[f"{size['width']}"] = left
+    for level in find(scenario).levels:
+        page.set_viewport_size(SIZES[0])
+        follow(page, f"./{lab}?scenario={scenario}&level={level.short}&projector=1")
+        expect(page).to_have_url(re.compile(rf"/{lab}\?"))
+        expect(page.get_by_label("Scenario").first).to_have_value(re.compile(re.escape(find(scenario).title)))
+        expect(page.get_by_role("radio", name=level.value, include_hidden=True)).to_be_checked()
+        settle(page)
+        for size in SIZES:
+            page.set_viewport_size(size)
+            if left := measured(page):
+                found[f"{level.short} {size['width']}"] = left
     assert found == {}
 
 
@@ -117,11 +119,11 @@ def test_home_says_what_is_lost_without_a_click_or_a_scroll_and_fills_the_stage(
     expect(page.locator(".tx-title")).to_be_visible()
 
 
-@pytest.mark.parametrize(("lab", "scenario"), SCENARIOS)
-def test_no_label_is_cut_or_covered_beside_the_controls(tab: Page, lab: str, scenario: str) -> None:
+@pytest.mark.parametrize("path", ["?", *(f"{lab}?scenario={scenario}&" for lab, scenario in SCENARIOS)])
+def test_no_label_is_cut_or_covered_beside_the_controls(tab: Page, path: str) -> None:
     found: dict[str, Any] = {}
     for language in ("en", "zh") if os.environ.get("TXSCOPE_STAGE") == "all" else ("zh",):
-        tab.goto(f"/{lab}?scenario={scenario}&lang={language}")
+        tab.goto(f"/{path}lang={language}")
         settle(tab)
         for letters in (17, 24):
             tab.add_style_tag(content=f"html {{ font-size: {letters}px !important }}")
@@ -221,3 +223,27 @@ def test_the_headline_waits_for_the_last_step_and_comes_with_its_figure(page: Pa
     kept = page.evaluate("kept")
     assert "0 / 6, hidden, 6" in kept
     assert "5 / 6, hidden, 1" in kept
+
+
+#: One step on; what the panel says then, and the picture that it shows, in the same frame.
+NEXT = """() => {
+  const next = document.querySelector("[data-act=next]")
+  const seen = each => each.checkVisibility({ visibilityProperty: true })
+  const all = what => [...document.querySelectorAll(`[class*=_panel] ${what}`)]
+  const shown = what => all(what).filter(seen).map(each => each.textContent)
+  const [told, drawn] = ["[data-txs-at]", "[data-testid=stGraphVizChart] svg"]
+  if (!next || shown(told).length !== 1 || shown(drawn).length !== 1) return null
+  next.click()
+  return [document.querySelector(".txs-count").textContent, shown(told), shown(drawn)]
+}"""
+
+
+def test_the_panel_changes_with_the_figure_in_one_frame(page: Page) -> None:
+    page.goto("/locks?step=3")
+    settle(page)
+    count, told, drawn = seen(page, lambda: page.evaluate(NEXT), bool)
+    assert count == "4 / 9"
+    assert len(told) == 1
+    assert "the server ended T2 in T2.give (40P01)" in told[0]
+    assert len(drawn) == 1
+    assert "40P01" in drawn[0]

@@ -235,3 +235,38 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_diagnose_says_what_is_wrong_and_its_exit_code_too(typed: Typed) -> None:
+    histories = ROOT / "tests" / "histories" / "sessions"
+    right = typed("diagnose", str(histories / "save_message.json"))
+    assert right.code == 0
+    assert "no proof" in right.stdout
+    wrong = typed("diagnose", str(histories / "pool_time_out.json"))
+    assert wrong.code == 1
+    assert "kinds.py:126 llm_inside" in wrong.stdout
+    assert "python -m simulator mistakes llm_inside" in wrong.stdout
+    plain = json.loads(typed("diagnose", str(histories / "pool_time_out.json"), "--json").stdout)
+    assert (plain["findings"][0]["rule"], plain["findings"][0]["severity"]) == ("pool_exhausted", "failed")
+
+
+def test_diagnose_refuses_what_is_no_history(typed: Typed) -> None:
+    done = typed("diagnose", str(ROOT / "pyproject.toml"))
+    assert done.code == 2
+    assert "not JSON" in done.stderr
+
+
+def test_deadlock_tells_the_circle_and_makes_a_scenario_that_closes_it(typed: Typed, tmp_path: Path) -> None:
+    log = ROOT / "tests" / "cases" / "deadlock_logs" / "f-docker-prefix.txt"
+    told = typed("deadlock", str(log))
+    assert told.code == 0
+    assert told.stdout.startswith("14475 → 14853 → 14475\n")
+    assert "What the log does not say" in told.stdout
+    made = tmp_path / "circle.toml"
+    made.write_text(typed("deadlock", str(log), "--scenario").stdout, encoding="utf-8")
+    run = typed("run", str(made))
+    assert run.code == 0
+    assert "40P01" in run.stdout
+    refused = typed("deadlock", str(log.with_name("h-lock-wait.txt")), "--scenario")
+    assert (refused.code, "no circle" in refused.stderr) == (2, True)
+    assert typed("deadlock", str(ROOT / "pyproject.toml")).code == 2

@@ -13,12 +13,14 @@ import asyncio
 import logging
 import threading
 from time import monotonic
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from simulator.engines.base import Engine
 from simulator.engines.postgres.embedded.server import EmbeddedServer
+from simulator.findings import faults, judge
 from simulator.history.application import Moment, RequestEnded, SessionClosed, WorkEnded
 from simulator.history.schedule import History, StatementStarted
 from simulator.labs.fastapi.client import DISCONNECTED, NO_ANSWER, Call, call
@@ -78,6 +80,11 @@ def teardown(engine: Engine) -> dict[tuple[str, str], Cell]:
 
 
 class TestMatrix:
+    def test_what_went_wrong_silently_or_leaked_is_found_and_nothing_else(self, cells: dict[Any, Cell]) -> None:
+        wrong = {key for key, cell in cells.items() if cell.silent or cell.leaks}
+        assert {key for key, cell in cells.items() if faults(judge(cell.history))} == wrong
+        assert wrong
+
     @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
     @pytest.mark.parametrize("dependency", EXPECTED)
     def test_the_client_and_the_database_are_told_what_is_written_above(

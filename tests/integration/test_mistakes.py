@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
-import os
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -20,52 +15,17 @@ from simulator.engines.postgres.embedded.server import EmbeddedServer
 from simulator.errors import RunError
 from simulator.history.schedule import StatementStarted
 from simulator.labs.mistakes import gate
-from simulator.labs.mistakes.catalogue import MISTAKES, find
+from simulator.labs.mistakes.catalogue import find
 from simulator.labs.mistakes.entry import Expected, Mistake, Side
-from simulator.labs.mistakes.run import PairResult, SideResult, run_pair, run_side
+from simulator.labs.mistakes.run import SideResult, run_pair, run_side
 from simulator.labs.mistakes.stage import Stage
 from simulator.labs.mistakes.told import OK
 from simulator.labs.place import open_place
-from tests.integration.leftovers import Things, in_process, left_since, of_runs
+from tests.integration.leftovers import left_since
 from tests.integration.mistake_claims import CLAIMS
+from tests.integration.mistake_runs import EACH, Observe, around
 
-#: How often each mistake is run; TXSCOPE_MISTAKES_ROUNDS=50 for the whole proof.
-ROUNDS = int(os.environ.get("TXSCOPE_MISTAKES_ROUNDS", "1"))
 SENTENCE = re.compile(r"(?<=[.?!]) ")
-#: One of each kind of backend: threads, a loop, HTTP. What their first run makes is kept for the next, and is no leak.
-FIRST = ("no_commit", "async_gather", "commit_after_yield")
-
-#: A mistake's tests stand in one worker, where one run of it is enough for all of them.
-EACH = [pytest.param(it, id=it.key, marks=pytest.mark.xdist_group(f"mistake {it.key}")) for it in MISTAKES]
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What one run of a mistake and its fix came to, and what is there since then."""
-
-    pair: PairResult
-    left: Things
-
-
-Observe = Callable[[Mistake], list[Observed]]
-
-
-@pytest.fixture(scope="session")
-def observe(engine: Engine, server: EmbeddedServer) -> Observe:
-    """Run a mistake when it is asked for first, as often as ROUNDS says."""
-    for key in FIRST:
-        run_pair(engine, find(key))
-
-    @cache
-    def observed(key: str) -> list[Observed]:
-        seen = []
-        for _round in range(ROUNDS):
-            before = around(engine, server)
-            pair = run_pair(engine, find(key))
-            seen.append(Observed(pair, left_since(before, lambda: around(engine, server))))
-        return seen
-
-    return lambda mistake: observed(mistake.key)
 
 
 @pytest.mark.timeout(1800)
@@ -150,12 +110,6 @@ def test_what_stays_would_be_seen(engine: Engine, server: EmbeddedServer) -> Non
     with open_place(engine, (), 1) as place, place.connect("app"):
         left = left_since(before, lambda: around(engine, server), patience_s=0)
     assert {kind for kind, _ in left} == {"backend", "schema", "socket"}
-
-
-def around(engine: Engine, server: EmbeddedServer) -> Things:
-    """What a run could leave behind: here, and on the server."""
-    gc.collect()
-    return in_process(engine) | of_runs(server)
 
 
 def lines_shown(side: Side) -> set[str]:

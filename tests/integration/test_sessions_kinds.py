@@ -39,6 +39,13 @@ class Runner(Protocol):
     def __call__(self, kind: RequestKind, number: int = 1) -> object: ...
 
 
+#: Other connections to this database that are.
+IDLE_IN_TRANSACTION = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' "
+    "AND datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
 @dataclass(frozen=True)
 class Backend:
     """The product's database in a schema of its own, with a sessionmaker for a look at it."""
@@ -243,17 +250,18 @@ def test_a_streamed_answer_is_sent_word_by_word_and_saved_at_its_end(backend: Ba
 
 @pytest.mark.parametrize(("key", "held"), [("sse_chat", 1), ("sse_chat_outside", 0)])
 def test_a_connection_is_out_between_two_words_or_is_not(backend: Backend, key: str, held: int) -> None:
-    during: list[int] = []
+    during: list[tuple[int, int]] = []
     made = backend.place.create_engine()
 
     def words(prompt: str) -> Iterator[str]:
         for word in ("An", "answer."):
-            during.append(made.pool.checkedout())
+            with backend.look() as session:
+                during.append((made.pool.checkedout(), session.scalar(IDLE_IN_TRANSACTION)))
             yield word
 
     kind(key).run(sessionmaker(made), Job(1, CONVERSATION, AGENT, TEXT, _answer, words))
     made.dispose()
-    assert during == [held, held]
+    assert during == [(held, held)] * 2
 
 
 @pytest.mark.parametrize(("key", "held"), [("sse_chat", 1), ("sse_chat_outside", 0)])

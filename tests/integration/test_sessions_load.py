@@ -205,6 +205,18 @@ def test_the_cure_that_is_offered_cures(engine: Engine) -> None:
     assert pressure(read(cured.history)).in_vain == 0
 
 
+def test_chats_that_end_their_transaction_first_let_everybody_in(engine: Engine) -> None:
+    load = Load(mix("sse"), 12, llm_s=1.5, settings=Settings(2, 0, pool_timeout=1.2))
+    trace = read(run_load(engine, load).history)
+    worst, asked = holders(trace)[0], pressure(trace)
+    assert (worst.key, worst.cause) == ("sse_chat", Cause.AWAY)
+    assert asked.in_vain > 0
+    helps = cure(load, worst, asked)
+    assert helps is not None
+    assert (helps.how, helps.load.mix) == ("code", mix("sse_outside"))
+    assert outcomes(run_load(engine, helps.load)) == {"ok": 12}
+
+
 @DRIVERS
 def test_a_run_that_is_stopped_ends_at_once_and_leaves_nothing(engine: Engine, is_async: bool) -> None:
     progress = Progress()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simulator.engines.base import Capabilities
@@ -48,7 +50,17 @@ def test_the_step_that_closes_the_circle_names_the_victim(open_page: Opener) -> 
     assert "deadlock_timeout: 1 ms · slowed" in " ".join(text.split())
     assert "T2 waits: the circle is closed" in text
     assert "ms of waiting by the server's clock" in text
-    assert "Process" in at.code[-2].value or any("Process" in code.value for code in at.code)
+    assert "The server's report" in text
+    assert re.search(r"Process \d+ waits for ShareLock", text)
+
+
+def test_nothing_of_an_answer_is_told_before_its_step(open_page: Opener) -> None:
+    waits = html_text(open_page("anomalies", step="4"))
+    assert "T2 wants wallet 1, which T1 has locked" in waits or "which T1 holds" in waits
+    assert "UPDATE 1" not in waits
+    assert "answered" not in waits
+    goes_on = html_text(open_page("anomalies", step="5"))
+    assert re.search(r"T2\.write, which had waited:\s+→\s+UPDATE 1", goes_on)
 
 
 @pytest.mark.parametrize(

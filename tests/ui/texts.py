@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 def _drawn(at: AppTest) -> str:
     """All that was drawn as HTML, but for what another step of the score brings to light."""
     drawn = "\n".join(block.value for block in at.get("html"))
+    assert "Text(template=" not in drawn, "a sentence that nobody has put into words"
     return re.sub(r'<section data-txs-at="[^"]*">.*?</section>', "", drawn, flags=re.DOTALL)
 
 

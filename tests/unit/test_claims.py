@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,24 @@ def test_a_commit_gives_the_connection_back(engine: Engine) -> None:
         assert out(engine) == 1
         session.commit()
         assert out(engine) == 0
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda _session, account: account.id,
+        lambda session, _account: session.execute(select(Account.id)),
+        lambda session, _account: session.add(Account(balance=1)),
+        lambda session, _account: session.commit(),
+    ],
+)
+def test_behind_a_commit_the_block_of_begin_refuses(engine: Engine, then: Callable[[Session, Account], object]) -> None:
+    with Session(engine) as session, session.begin():
+        account = Account(balance=1)
+        session.add(account)
+        session.commit()
+        with pytest.raises(InvalidRequestError, match="closed transaction"):
+            then(session, account)
 
 
 def test_no_statement_asks_again_for_an_object_that_the_session_has(engine: Engine) -> None:

@@ -118,12 +118,12 @@ def test_a_circle_that_closed_is_final_with_the_last_commit_of_its_transactions(
     told = {
         note["text"]: since["since"] for note, since in zip(drawn["annotations"], drawn["meta"]["notes"], strict=True)
     }
-    assert (told["⚠ Lost update (P4): the circle closes"], told["⚠ final"]) == (3, 5)
+    assert (told["⚠ Lost update (P4): the circle closes"], told["⚠ final"]) == (4, 5)  # it waits until then
     frames = [
         (shape["line"].get("dash"), since)
         for shape, since in zip(drawn["shapes"], drawn["meta"]["shapes"], strict=True)
     ]
-    assert frames == [("dot", 3), (None, 5)] * 3
+    assert frames == [("dot", 4), (None, 5)] * 3
 
 
 def test_deadlock_wakes_by_the_victims_statement() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from simulator.figures.swimlanes.info import BarKind, Piece, SwimlanesInfo
@@ -138,3 +140,41 @@ def test_every_symbol_has_its_words() -> None:
     info = stepped(swimlanes_info(recorded("rollback"), expanded={"request 1"}))
     shown = {each.name for each in plot_swimlanes(info).data if each.showlegend}
     assert {"Session created", "Session closed", "BEGIN: nothing is sent yet", "failed"} <= shown
+
+
+@pytest.mark.parametrize(("ended", "label"), [(True, "COMMIT failed"), (False, "COMMIT")])
+def test_a_commit_behind_which_nothing_ended_has_failed_where_its_request_is_over(ended: bool, label: str) -> None:
+    found = trace(
+        at(0, RequestStarted, key="POST /"),
+        at(1, SessionBegan, session="S1"),
+        at(2, ConnectionCheckedOut, slot=1),
+        at(3, ConnectionEnding, command=EndingCommand.COMMIT, session="S1", slot=1),
+        at(4, Moment, label="gate", session="S1"),
+        *([at(7, RequestEnded, outcome="200")] if ended else []),
+        at(9, ConnectionRequested, asked=1, request="later"),
+    )
+    (commit,) = of(stepped(swimlanes_info(found)), BarKind.COMMIT)
+    assert commit.label == label
+
+
+def points(*at_ms: int) -> Any:
+    """How moments of one request are drawn at these times, behind its one statement."""
+    begin = [at(0, RequestStarted, key="k"), at(1, StatementStarted, sql="SELECT 1", slot=1)]
+    end = [at(2, StatementFinished, tag="SELECT 1", slot=1)]
+    named = [at(each, Moment, label="response started", detail="200") for each in at_ms]
+    info = stepped(swimlanes_info(trace(*begin, *end, *named, at(90, RequestEnded, outcome="ok"))))
+    (drawn,) = (each for each in plot_swimlanes(info).data if each.name == "a moment with a name")
+    return drawn
+
+
+def test_words_of_moments_that_are_close_stand_below_each_other() -> None:
+    upper, lower = points(5, 6).y
+    assert upper < lower
+    assert list(points(5, 6).text) == ["response 200", "response 200"]
+    assert list(points(5).text) == ["response<br>200"]
+
+
+def test_where_steps_are_narrow_a_moment_has_short_words() -> None:
+    drawn = points(*range(5, 20))
+    assert set(drawn.text) == {"200"}
+    assert len({round(y) for y in drawn.y}) == 2

@@ -163,6 +163,17 @@ class ScoreInfo(NamedTuple):
             if mark.settled_at is not None and mark.settled_at <= position
         )
 
+    @property
+    def closed_at(self) -> int | None:
+        """The position at whose end the cycle had closed: a statement that waits may still come to nothing."""
+        return None if self.closing is None else self.marks[self.closing].settled_at or self.closing
+
+    def woken(self, mark: Mark) -> tuple[Mark, ...]:
+        """Those whose wait ended with this mark."""
+        return tuple(
+            other for other in self.marks if other.position < mark.position and other.settled_at == mark.position
+        )
+
 
 def inset(part: Range, whole: Stretch, axis: Axis) -> Range:
     """A part of a statement as it is drawn: on the step axis a little shorter where it begins or ends the statement."""

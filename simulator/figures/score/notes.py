@@ -89,7 +89,7 @@ def outlines(info: ScoreInfo, axis: Axis, suffix: str = "") -> Iterator[Note]:
 
 def _frames(info: ScoreInfo, position: int, box: dict[str, Any]) -> Iterator[Note]:
     """Dashed from the moment the circle closed, for one of them can still roll back; whole from the last commit."""
-    closed = max(position, info.closing if info.closing is not None else position)
+    closed = max(position, info.closed_at if info.closed_at is not None else position)
     final = closed if info.final is None else max(closed, info.final)
     if closed < final:
         yield Note({**box, "line": {"color": RED, "width": 3, "dash": "dot"}}, closed)
@@ -182,14 +182,15 @@ def _first_mark(info: ScoreInfo, transaction: str) -> int:
 
 def _closing(info: ScoreInfo, axis: Axis) -> Iterator[Note]:
     """Where the circle closes, and where it becomes final: until then one of its transactions can roll back."""
-    if info.closing is None or info.anomaly is None:
+    if info.closing is None or info.closed_at is None or info.anomaly is None:
         return
     name, short = title(info.anomaly), f"⚠ {markup(info.anomaly)}"
-    if info.final is None or info.final <= info.closing:
-        yield _above(info, axis, info.closing, _("⚠ {anomaly}").format(anomaly=name))._replace(short=short)
+    if info.final is None or info.final <= info.closed_at:
+        alone = _above(info, axis, info.closing, _("⚠ {anomaly}").format(anomaly=name))
+        yield alone._replace(known_at=info.closed_at, short=short)
         return
     closes = _("⚠ {anomaly}: the circle closes").format(anomaly=name)
-    yield _above(info, axis, info.closing, closes)._replace(short=short)
+    yield _above(info, axis, info.closing, closes)._replace(known_at=info.closed_at, short=short)
     yield _above(info, axis, info.final, _("⚠ final"))
 
 

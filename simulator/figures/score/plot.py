@@ -164,7 +164,8 @@ def _waiting(info: ScoreInfo, wait: Wait, axis: Axis) -> _Piece:
 
 
 def _skipped(mark: Mark, axis: Axis) -> _Piece:
-    texts, brief = (mark.label, _("skipped")), (mark.brief[0], _("skipped"))
+    # It wrote nothing: what it would have written may be left out.
+    texts, brief = (mark.label, _("skipped")), (mark.brief[0].partition(" =")[0], _("skipped"))
     return _Piece(mark.lane, mark.session, mark.place.on(axis), mark, texts, brief)
 
 

@@ -121,8 +121,9 @@ class Mark(NamedTuple):
     lane: int
     at_ms: float
     text: str
-    #: the few words that stand at it, "" for a symbol alone
+    #: the few words that stand at it, "" for a symbol alone; and those where the steps are narrow
     label: str = ""
+    short: str = ""
     #: where it stands on the axis, where that is not its time
     place: float | None = None
     #: of a band, from 0; None in a lane of its own

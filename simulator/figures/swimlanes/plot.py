@@ -7,16 +7,18 @@ bars of that colour for Sessions and held connections.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
 from simulator.figures.labels import cut, markup, width
 from simulator.figures.layout import Plain, frame
-from simulator.figures.palette import GREY, RED, TEXT_ON_DARK, TEXT_ON_LIGHT, WAIT_PATTERN, faded, text_on
+from simulator.figures.palette import RED, TEXT_ON_DARK, TEXT_ON_LIGHT
 from simulator.figures.swimlanes.axes import font, grounds, margin, x_axis, y_axis
 from simulator.figures.swimlanes.bars import kind_word
 from simulator.figures.swimlanes.info import MARKS, Bar, BarKind, Lane, Mark, MarkLook, Piece, SwimlanesInfo
+from simulator.figures.swimlanes.looks import MERGED, looks, share_of
 from simulator.figures.swimlanes.pool import GAP, pool_axes, pool_height, pool_traces
 from simulator.figures.swimlanes.read import LIMIT, swimlanes_info
 from simulator.figures.swimlanes.rooms import BESIDE, Rooms, lane_height, rooms
@@ -41,36 +43,18 @@ __all__ = [
 #: Pixels around the plot: nothing of a mark at its edge is cut off.
 TOP, BOTTOM, RIGHT = 10, 34, 16
 
-#: Fill; a share of a lane's height.
-_SOLID = {
-    BarKind.WORK: ("#E69F00", 0.82),
-    BarKind.STATEMENT: ("#0072B2", 0.82),
-    BarKind.COMMIT: ("#009E73", 0.82),
-    BarKind.CONNECTING: ("#56B4E9", 0.5),
-    BarKind.FLUSH: ("#CC79A7", 0.34),
-}
-#: Merged bars of kinds that take turns lie below one another: share of the lane's height, and how far from its middle.
-_MERGED = {
-    BarKind.STATEMENT: (0.5, -0.16),
-    BarKind.COMMIT: (0.2, 0.2),
-    BarKind.CONNECTING: (0.1, 0.36),
-    BarKind.WAIT: (0.1, 0.36),
-}
-#: Opacity, that of the edge, and a share of a lane's height; the colour is the request's.
-_PALE = {
-    BarKind.SESSION: (0.12, 0.5, 0.9),
-    BarKind.TRANSACTION: (0.3, 0.8, 0.66),
-    BarKind.HELD: (0.3, 0.9, 0.82),
-    BarKind.COMMITTING: (0.35, 1.0, 0.46),
-    BarKind.CODE: (0.16, 0.7, 0.66),
-}
+#: Moments of one lane that are so few steps apart have a line each, by turns the upper and the lower one; where there
+#: are more than NARROW steps, so large a share of them, and their words are short.
+CLOSE, NARROW, CLOSE_SHARE = 1.5, 8, 1 / 7
+#: Shares of a lane's height from its middle up to a moment's symbol, whose words stand below it; by its turn.
+_HEIGHTS = (0.32, -0.06)
 _WORDS_AT_START = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.COMMITTING, BarKind.CODE)
 #: These last for more than a step.
 _LONG = (BarKind.SESSION, BarKind.TRANSACTION, BarKind.HELD, BarKind.REQUEST, BarKind.CODE, BarKind.STATE)
 
 
 def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
-    """Draw them, without a legend: what stands for what is told by `legend_of`. Backgrounds are transparent; a bar's
+    """Draw them, without a legend: what stands for what is told below the figure. Backgrounds are transparent; a bar's
     `customdata[0]` is its id in `info.bars`, the layout's `meta["edges"]` is where lanes begin, on the y axis.
     """
     room = rooms(info.lanes, steps=bool(info.steps))
@@ -96,7 +80,7 @@ def plot_swimlanes(info: SwimlanesInfo, dark: bool = False) -> go.Figure:
         **pool_axes(info, inner, curve),
         "shapes": list(grounds(info.lanes, room)),
     }
-    curves = (_without_ms(trace) if info.steps else trace for trace in pool_traces(info))
+    curves = (_without_ms(trace) if info.steps else trace for trace in pool_traces(info, text))
     return go.Figure({"data": [*_traces(info, text, room), *curves], "layout": layout})
 
 
@@ -111,16 +95,17 @@ def _traces(info: SwimlanesInfo, text: str, room: Rooms) -> Iterator[Plain]:
             pieces = [piece for piece in info.pieces if piece.kind is kind and piece.waits is waits]
             if pieces:
                 yield _bars(info, kind, pieces, text, room, waits=waits)
+    turns = _turns(info) if info.steps else {}
     for name, look in MARKS.items():
         marks = [mark for mark in info.marks if mark.kind == name]
         if marks:
-            yield _points(info, marks, look, RED if name == "failed" else text, room)
+            yield _points(info, marks, look, RED if name == "failed" else text, room, turns)
 
 
 def _bars(info: SwimlanesInfo, kind: BarKind, pieces: Sequence[Piece], text: str, room: Rooms, *, waits: bool) -> Plain:
-    share = _share(kind)
+    share = share_of(kind)
     places = [room.of(piece, info.lanes[piece.lane].rows) for piece in pieces]
-    merged, offset = (share, 0.0) if waits else _MERGED.get(kind, (share, 0.0))
+    merged, offset = (share, 0.0) if waits else MERGED.get(kind, (share, 0.0))
     return {
         "type": "bar",
         "orientation": "h",
@@ -145,7 +130,7 @@ def _bars(info: SwimlanesInfo, kind: BarKind, pieces: Sequence[Piece], text: str
         "cliponaxis": True,
         "showlegend": kind not in (BarKind.SESSION, BarKind.HELD, BarKind.STATE),
         "legendrank": list(BarKind).index(kind),
-        **_looks(kind, pieces, text, info.lanes, waits=waits),
+        **looks(kind, pieces, text, info.lanes, waits=waits),
     }
 
 
@@ -158,72 +143,21 @@ def _label(piece: Piece, *, steps: bool) -> str:
     return "<br>".join(markup(cut(part, 9)) for part in (first, rest) if part)
 
 
-def _share(kind: BarKind) -> float:
-    if kind in _SOLID:
-        return _SOLID[kind][1]
-    return _PALE[kind][2] if kind in _PALE else 0.82
-
-
-def _looks(kind: BarKind, pieces: Sequence[Piece], text: str, lanes: Sequence[Lane], *, waits: bool) -> Plain:
-    """Fill, edge and the label's colour. A row of a band has no room for edges: a mark at its end tells of an error."""
-    thin = [lanes[piece.lane].rows > 1 for piece in pieces]
-    if waits:
-        color = GREY if kind is BarKind.WAIT else _SOLID[BarKind.STATEMENT][0]
-        # It lies over the statement, which must not be seen through it.
-        ground = "#1B2027" if text == TEXT_ON_DARK else "#F3F4F6"
-        edges = {
-            "width": _edges(pieces, thin, 1),
-            "color": [RED if piece.error else color for piece in pieces],
-        }
-        pattern = {**WAIT_PATTERN, "size": 7, "bgcolor": ground, "fgcolor": faded(color, 0.6)}
-        return {
-            "marker": {"color": color, "line": edges, "pattern": pattern},
-            "insidetextfont": {"color": text},
-        }
-    if kind in _PALE:
-        fill, edge, _height = _PALE[kind]
-        colors = [piece.color or GREY for piece in pieces]
-        edges = {
-            "width": _edges(pieces, thin, 1),
-            "color": [RED if p.error else faded(c, edge) for p, c in zip(pieces, colors, strict=True)],
-        }
-        # What is only a few pixels high must not be pale as well.
-        paints = [faded(color, 0.8 if low else fill) for color, low in zip(colors, thin, strict=True)]
-        marker = {"color": paints, "line": edges}
-        return {"marker": marker, "insidetextfont": {"color": text}}
-    color = _SOLID[kind][0] if kind in _SOLID else GREY
-    edges = {
-        "width": [
-            0 if low else 2.5 if piece.error else float(piece.spans > 1)
-            for piece, low in zip(pieces, thin, strict=True)
-        ],
-        "color": [RED if piece.error else color for piece in pieces],
-    }
-    if kind not in _SOLID:
-        return {"marker": {"color": faded(GREY, 0.3), "line": edges}, "insidetextfont": {"color": text}}
-    # What lies between the spans of a merged bar is something else: it is pale, and never hatched.
-    fills = [faded(color, 0.4) if piece.spans > 1 else color for piece in pieces]
-    words = [text if piece.spans > 1 else text_on(color) for piece in pieces]
-    return {"marker": {"color": fills, "line": edges}, "insidetextfont": {"color": words}}
-
-
-def _edges(pieces: Sequence[Piece], thin: Sequence[bool], usual: float) -> list[float]:
-    """Pixels."""
-    return [0 if low else 2.5 if piece.error else usual for piece, low in zip(pieces, thin, strict=True)]
-
-
-def _points(info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: str, room: Rooms) -> Plain:
+def _points(
+    info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: str, room: Rooms, turns: Mapping[Mark, int]
+) -> Plain:
     """Symbols; on the axis of steps, where each moment has a step of its own, its words."""
-    words = [_worded(mark) if info.steps else "" for mark in marks]
+    words = [_worded(mark, info.steps, close=mark in turns) if info.steps else "" for mark in marks]
+    heights = [_HEIGHTS[turns.get(mark, 0)] if word else 0.0 for mark, word in zip(marks, words, strict=True)]
     places = [room.of(mark, info.lanes[mark.lane].rows) for mark in marks]
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": _(look.words),
         "x": [mark.x for mark in marks],
-        "y": [middle - (height * 0.32 if word else 0) for (middle, height), word in zip(places, words, strict=True)],
+        "y": [middle - height * share for (middle, height), share in zip(places, heights, strict=True)],
         "text": words,
-        "textposition": "bottom center",
+        "textposition": ["bottom right" if _is_at_an_end(mark, info) else "bottom center" for mark in marks],
         "textfont": {"size": 13, "color": color},
         "marker": {
             "symbol": look.symbol,
@@ -238,8 +172,28 @@ def _points(info: SwimlanesInfo, marks: Sequence[Mark], look: MarkLook, color: s
     }
 
 
-def _worded(mark: Mark) -> str:
-    """In two lines at most; a column is narrow."""
+def _turns(info: SwimlanesInfo) -> dict[Mark, int]:
+    """Of moments whose words would touch: which of the two lines of their lane is whose."""
+    named = sorted((mark for mark in info.marks if mark.label), key=lambda mark: (mark.lane, mark.x))
+    close = CLOSE if info.steps <= NARROW else info.steps * CLOSE_SHARE
+    turns: dict[Mark, int] = {}
+    for one, other in pairwise(named):
+        if one.lane == other.lane and other.x - one.x < close:
+            turns[other] = 1 - turns.setdefault(one, 0)
+    return turns
+
+
+def _is_at_an_end(mark: Mark, info: SwimlanesInfo) -> bool:
+    """What was kept is so from here on: its words stand behind it, where there is a step for them."""
+    return mark.kind == "kept" and mark.x < info.steps - 0.9
+
+
+def _worded(mark: Mark, steps: int, *, close: bool) -> str:
+    """In two lines at most, as a column is narrow; in one where the next moment is close."""
+    if steps > NARROW:
+        return markup(cut(mark.short or mark.label, 12))
+    if close:
+        return markup(cut(mark.label, 14))
     first, _space, rest = mark.label.partition(" ")
     return "<br>".join(markup(cut(part, 12)) for part in (first, rest) if part)
 

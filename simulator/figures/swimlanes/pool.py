@@ -48,15 +48,16 @@ def lowest_axis(info: SwimlanesInfo) -> str:
     return ("y3" if _anybody_waits(info) else "y2") if info.pool else "y"
 
 
-def pool_traces(info: SwimlanesInfo) -> Iterator[Plain]:
-    """Steps: connections in use, those beyond `pool_size`, who waits; and dashed lines at `pool_size` and the limit."""
+def pool_traces(info: SwimlanesInfo, text: str = GREY) -> Iterator[Plain]:
+    """Steps: connections in use, those beyond `pool_size`, who waits; and dashed lines at `pool_size` and the limit,
+    in the colour of `text`."""
     moments = _seen(info.pool, info.end_ms)
     if not moments:
         return
     x = [moment.at_ms for moment in moments]
     yield _area(x, [moment.checked_out for moment in moments], _("in use"), IN_USE, 0.55)
     yield from _overflow(moments, x)
-    yield from _limits(info)
+    yield from _limits(info, text)
     if _anybody_waits(info):
         area = _area(x, [moment.waiting for moment in moments], _("waiting requests"), GREY, 0.15)
         yield area | {"yaxis": "y3", "fillpattern": {"shape": "/", "size": 7, "solidity": 0.42, "fgcolor": GREY}}
@@ -112,7 +113,7 @@ def _overflow(moments: Sequence[PoolMoment], x: list[float]) -> Iterator[Plain]:
     }
 
 
-def _limits(info: SwimlanesInfo) -> Iterator[Plain]:
+def _limits(info: SwimlanesInfo, color: str) -> Iterator[Plain]:
     """`pool_size`, and the limit where that is another."""
     named = [
         ("pool_size", "pool_size", info.size, "dash"),
@@ -124,7 +125,7 @@ def _limits(info: SwimlanesInfo) -> Iterator[Plain]:
             drawn.add(limit)
             yield _line([info.start_ms, info.end_ms], [limit, limit]) | {
                 "name": f"{short} {limit}",
-                "line": {"dash": dash, "width": 1.5, "color": GREY},
+                "line": {"dash": dash, "width": 1.5, "color": color},
                 "hovertemplate": f"{name} = {limit}<extra></extra>",
                 "showlegend": True,
             }

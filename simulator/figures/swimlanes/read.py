@@ -6,25 +6,26 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from itertools import islice, takewhile
-from typing import NamedTuple
 
 from simulator.figures.palette import GREY, session_colors
 from simulator.figures.swimlanes.bands import Band, bands
-from simulator.figures.swimlanes.bars import bar_id, described
-from simulator.figures.swimlanes.info import BarKind, Lane, Mark, Piece, SwimlanesInfo
-from simulator.figures.swimlanes.merge import Draft, merged
-from simulator.figures.swimlanes.words import brief, commit_failed, moment_words, request_word, slot_word, state_word
+from simulator.figures.swimlanes.board import Board, Place
+from simulator.figures.swimlanes.info import BarKind, Lane, SwimlanesInfo
+from simulator.figures.swimlanes.words import (
+    brief,
+    commit_failed,
+    lane_words,
+    moment_words,
+    request_word,
+    slot_word,
+    state_word,
+)
 from simulator.i18n import gettext as _
-from simulator.traces.critical import AWAY, duration, lock_waits
-from simulator.traces.pool import occupancy
-from simulator.traces.spans import BackendStay, Hold, PoolWait, Request, SessionLife, Slot, Span, Trace
+from simulator.traces.critical import AWAY, lock_waits
+from simulator.traces.spans import BackendStay, Hold, PoolWait, Request, SessionLife, Slot, Trace
 
 #: Bars that a browser draws with ease.
 LIMIT = 1000
-#: Marks stand on top of bars: this many can be told apart.
-MARKS = 300
-#: Merged bars that say how many they are; the others lie over these.
-_COUNTED = (BarKind.STATEMENT, BarKind.HELD, BarKind.STATE, BarKind.WORK)
 
 
 def swimlanes_info(
@@ -53,21 +54,11 @@ def swimlanes_info(
     if not folded:
         for slot in trace.slots:
             reader.slot(slot.number, slot.holds)
-    return reader.info(limit)._replace(folded=bool(folded))
+    return reader.board.info(limit)._replace(folded=bool(folded))
 
 
 def _has_lane(request: Request) -> bool:
     return bool(request.name or request.statements or request.waits or request.holds or request.works)
-
-
-class _Place(NamedTuple):
-    """Where the next pieces belong."""
-
-    lane: int
-    request: str | None
-    color: str
-    #: of a band; None: a lane that has names on its bars
-    row: int | None = None
 
 
 class _SwimlaneReader:
@@ -75,86 +66,63 @@ class _SwimlaneReader:
         self._trace = trace
         self._end = trace.duration_ms
         self._colors = session_colors([request.name for request in trace.requests])
-        self._lanes: list[Lane] = []
-        self._drafts: list[Draft] = []
-        self._marks: list[Mark] = []
+        self.board = Board(trace)
         self._backends: dict[int, list[BackendStay]] = defaultdict(list)
         for stay in trace.backends:
             self._backends[stay.backend].append(stay)
         self._locked = [stay for stay in trace.backends if stay.wait.startswith("Lock/")]
-
-    def info(self, limit: int) -> SwimlanesInfo:
-        """Everything read so far, with at most `limit` bars."""
-        start = min((request.start_ms for request in self._trace.groups), default=0.0)
-        drafts = merged(self._drafts, limit, self._end - start)
-        pool = self._trace.pools[-1] if self._trace.pools else None
-        return SwimlanesInfo(
-            lanes=tuple(self._lanes),
-            pieces=tuple(_piece(draft) for draft in drafts),
-            marks=_thinned(self._marks, self._end - start),
-            bars={bar_id(draft): described(draft) for draft in drafts},
-            start_ms=start,
-            end_ms=self._end,
-            pool=occupancy(self._trace),
-            size=pool.settings.size if pool is not None and pool.settings.size >= 0 else None,
-            capacity=pool.capacity if pool is not None else None,
-            merged=sum(draft.spans for draft in drafts if draft.spans > 1),
-        )
 
     # Requests
 
     def request(self, request: Request, *, expanded: bool) -> None:
         """Its lane, and where it is expanded those of its Sessions, the pool, its statements and backends."""
         color = self._colors.get(request.name, GREY)
-        name = request_word(request.name) or _("outside of requests")
-        label = f"{name} · {_(request.title)}" if request.title else f"{name} · {request.key}" if request.key else name
-        lane = Lane(request.name, label, request.name, 0, color, request.failed, expanded)
-        place = self._place(lane, request.name)
+        lane = Lane(request.name, lane_words(request), request.name, 0, color, request.failed, expanded)
+        place = self.board.lane(lane, request.name)
         if request.name:
-            self._add(place, BarKind.REQUEST, request, request.start_ms, request.end_ms)
+            self.board.add(place, BarKind.REQUEST, request, request.start_ms, request.end_ms)
         self._phases(place, request)
         for point in request.points:
             # Labels of this project's own are in the catalogues; an application's are its own words.
             text = " · ".join(_(words) for words in (point.label, point.detail) if words)
-            self._marks.append(Mark("moment", place.lane, point.at_ms, text, moment_words(point)))
+            self.board.mark("moment", place, point.at_ms, text, *moment_words(point))
         if request.failed and request.end_ms is not None:
-            self._marks.append(Mark("failed", place.lane, request.end_ms, request.error or request.outcome))
+            self.board.mark("failed", place, request.end_ms, request.error or request.outcome)
         for hold in request.holds:
             if hold.end_ms is None and request.end_ms is not None:
                 text = _("the connection of slot {number} was not given back").format(number=hold.slot)
-                self._marks.append(Mark("kept", place.lane, request.end_ms, text, _("not given back")))
+                self.board.mark("kept", place, request.end_ms, text, _("not given back"), _("kept"))
         if expanded:
             self._expanded(request, color)
 
     def band(self, band: Band) -> None:
         """Requests that are alike: a row each, without words."""
         lane = Lane(band.key, band.name, band.key, failed=band.failed, rows=len(band.requests), tail=band.tail)
-        place = self._place(lane)
+        place = self.board.lane(lane)
         for row, request in enumerate(band.requests):
             own = place._replace(request=request.name, color=self._colors.get(request.name, GREY), row=row)
-            self._add(own, BarKind.REQUEST, request, request.start_ms, request.end_ms)
+            self.board.add(own, BarKind.REQUEST, request, request.start_ms, request.end_ms)
             self._phases(own, request)
             if request.failed and request.end_ms is not None:
-                text = request.error or request.outcome
-                self._marks.append(Mark("failed", place.lane, request.end_ms, text, row=row))
+                self.board.mark("failed", own, request.end_ms, request.error or request.outcome)
 
     def all_slots(self, slots: tuple[Slot, ...]) -> None:
         """The pool's slots in one lane: a row each."""
         if slots:
             label = _("slots 1 to {number}").format(number=len(slots)) if len(slots) > 1 else slot_word(1)
-            place = self._place(Lane("slots", label, None, rows=len(slots)))
+            place = self.board.lane(Lane("slots", label, None, rows=len(slots)))
             for row, slot in enumerate(slots):
                 self._holds(place._replace(row=row), slot.holds, by_slot=False)
 
-    def _phases(self, place: _Place, request: Request) -> None:
+    def _phases(self, place: Place, request: Request) -> None:
         locks = list(lock_waits(request, self._locked, self._end))
         self._waits(place, request.waits)
         self._statements(place, request, {statement.seq for _stay, statement, _start, _end in locks})
         for stay, _statement, start, end in locks:
-            self._add(place, BarKind.LOCK, stay, start, end, _("lock"), waits=True)
+            self.board.add(place, BarKind.LOCK, stay, start, end, _("lock"), waits=True)
         for work in request.works:
             if work.category in AWAY:
-                self._add(
+                self.board.add(
                     place,
                     BarKind.WORK,
                     work,
@@ -167,89 +135,91 @@ class _SwimlaneReader:
     def _expanded(self, request: Request, color: str) -> None:
         code = [work for work in request.works if work.category not in AWAY]
         if code:
-            place = self._place(Lane(f"{request.name}/code", _("code"), request.name, 1, color))
+            place = self.board.lane(Lane(f"{request.name}/code", _("code"), request.name, 1, color))
             for work in code:
                 label = _(work.label) if work.label else ""
-                self._add(place, BarKind.CODE, work, work.start_ms, work.end_ms, label, error=bool(work.error))
+                self.board.add(place, BarKind.CODE, work, work.start_ms, work.end_ms, label, error=bool(work.error))
         for session in request.sessions:
             label = f"{session.class_name or 'Session'} {session.name}"
-            self._session(self._place(Lane(f"{request.name}/{session.name}", label, request.name, 1, color)), session)
+            place = self.board.lane(Lane(f"{request.name}/{session.name}", label, request.name, 1, color))
+            self._session(place, session)
         if request.waits or request.holds:
-            place = self._place(Lane(f"{request.name}/pool", _("pool"), request.name, 1, color))
+            place = self.board.lane(Lane(f"{request.name}/pool", _("pool"), request.name, 1, color))
             self._waits(place, request.waits)
             self._holds(place, request.holds, by_slot=True)
         if request.statements or request.endings:
-            place = self._place(Lane(f"{request.name}/statements", _("statements"), request.name, 1, color))
+            place = self.board.lane(Lane(f"{request.name}/statements", _("statements"), request.name, 1, color))
             self._statements(place, request)
             self._points(place, request)
         for backend in dict.fromkeys(hold.backend for hold in request.holds):
             holds = [hold for hold in request.holds if hold.backend == backend]
             if any(True for hold in holds for _stay in self._stays(hold)):
                 label = _("backend {number}").format(number=backend)
-                place = self._place(Lane(f"{request.name}/backend {backend}", label, request.name, 1, color))
+                place = self.board.lane(Lane(f"{request.name}/backend {backend}", label, request.name, 1, color))
                 self._states(place, holds)
 
-    def _session(self, place: _Place, session: SessionLife) -> None:
+    def _session(self, place: Place, session: SessionLife) -> None:
         first = session.first_ms if session.created_ms is None else session.created_ms
         # Of a Session whose making nobody traces, the closing is not seen either: it has no end to miss.
         end = session.closed_ms if session.closed_ms is not None or session.created_ms is not None else session.last_ms
-        self._add(place, BarKind.SESSION, session, first, end)
+        self.board.add(place, BarKind.SESSION, session, first, end)
         for transaction in session.transactions:
-            self._add(place, BarKind.TRANSACTION, transaction, transaction.start_ms, transaction.end_ms)
+            self.board.add(place, BarKind.TRANSACTION, transaction, transaction.start_ms, transaction.end_ms)
         for commit in session.commits:
-            self._add(place, BarKind.COMMITTING, commit, commit.start_ms, commit.end_ms, "commit()")
+            self.board.add(place, BarKind.COMMITTING, commit, commit.start_ms, commit.end_ms, "commit()")
         for flush in session.flushes:
             over = [it.end_ms for it in session.transactions if it.start_ms <= flush.start_ms and it.end_ms is not None]
             latest = min((end for end in over if end >= flush.start_ms), default=None)
-            self._add(place, BarKind.FLUSH, flush, flush.start_ms, flush.end_ms, "flush", latest=latest)
+            self.board.add(place, BarKind.FLUSH, flush, flush.start_ms, flush.end_ms, "flush", latest=latest)
         if session.created_ms is not None:
-            self._marks.append(Mark("created", place.lane, session.created_ms, _("Session created")))
+            self.board.mark("created", place, session.created_ms, _("Session created"))
         if session.closed_ms is not None:
             text = _("Session closed ({how})").format(how=state_word(session.closed_how))
-            self._marks.append(Mark("closed", place.lane, session.closed_ms, text))
+            self.board.mark("closed", place, session.closed_ms, text)
 
-    def _waits(self, place: _Place, waits: tuple[PoolWait, ...]) -> None:
+    def _waits(self, place: Place, waits: tuple[PoolWait, ...]) -> None:
         for wait in waits:
             label = _("time-out") if wait.timed_out else _("pool queue") if wait.queued else ""
             error = bool(wait.error)
             # Who is given a connection at once does not wait, although somebody measured how long that took.
             queues = wait.queued or error
-            self._add(place, BarKind.WAIT, wait, wait.start_ms, wait.end_ms, label, error=error, waits=queues)
+            self.board.add(place, BarKind.WAIT, wait, wait.start_ms, wait.end_ms, label, error=error, waits=queues)
             for each in wait.connecting:
                 until = wait.end_ms if each.end_ms is None else each.end_ms
-                self._add(place, BarKind.CONNECTING, each, each.start_ms, until, _("connecting"))
+                self.board.add(place, BarKind.CONNECTING, each, each.start_ms, until, _("connecting"))
 
-    def _holds(self, place: _Place, holds: tuple[Hold, ...], *, by_slot: bool) -> None:
+    def _holds(self, place: Place, holds: tuple[Hold, ...], *, by_slot: bool) -> None:
         for hold in holds:
             color = self._colors.get(hold.request or "", GREY)
             label = slot_word(hold.slot) if by_slot else (request_word(hold.request or "") or _("no request"))
             held = place._replace(color=color, request=hold.request)
-            self._add(held, BarKind.HELD, hold, hold.start_ms, hold.end_ms, label)
+            self.board.add(held, BarKind.HELD, hold, hold.start_ms, hold.end_ms, label)
 
-    def _statements(self, place: _Place, request: Request, unnamed: Collection[int] = ()) -> None:
+    def _statements(self, place: Place, request: Request, unnamed: Collection[int] = ()) -> None:
         for each in request.statements:
             label = "" if each.seq in unnamed else brief(each.sql)
-            self._add(place, BarKind.STATEMENT, each, each.start_ms, each.end_ms, label, error=each.failed)
+            self.board.add(place, BarKind.STATEMENT, each, each.start_ms, each.end_ms, label, error=each.failed)
         for ending in request.endings:
             if ending.end_ms is not None:
                 failed = commit_failed(request, ending)
                 label = _("COMMIT failed") if failed else ending.command
-                self._add(place, BarKind.COMMIT, ending, ending.start_ms, ending.end_ms, label, error=failed)
+                self.board.add(place, BarKind.COMMIT, ending, ending.start_ms, ending.end_ms, label, error=failed)
 
-    def _points(self, place: _Place, request: Request) -> None:
+    def _points(self, place: Place, request: Request) -> None:
         for hold in request.holds:
             text = _("BEGIN: nothing is sent before the first statement")
-            self._marks += [Mark("begin", place.lane, at_ms, text) for at_ms in hold.begins_ms]
+            for at_ms in hold.begins_ms:
+                self.board.mark("begin", place, at_ms, text)
         for ending in request.endings:
             if ending.end_ms is None:
-                self._marks.append(Mark("savepoint", place.lane, ending.start_ms, ending.command))
+                self.board.mark("savepoint", place, ending.start_ms, ending.command)
 
-    def _states(self, place: _Place, holds: list[Hold]) -> None:
+    def _states(self, place: Place, holds: list[Hold]) -> None:
         for hold in holds:
             for stay, start, end in self._stays(hold):
                 waits = stay.wait.startswith("Lock/")
                 label = stay.wait if waits else state_word(stay.state)
-                self._add(place, BarKind.LOCK if waits else BarKind.STATE, stay, start, end, label, waits=waits)
+                self.board.add(place, BarKind.LOCK if waits else BarKind.STATE, stay, start, end, label, waits=waits)
 
     def _stays(self, hold: Hold) -> Iterator[tuple[BackendStay, float, float]]:
         """What the looks saw of the hold's backend while it was held."""
@@ -265,76 +235,9 @@ class _SwimlaneReader:
 
     def slot(self, number: int, holds: tuple[Hold, ...]) -> None:
         """Who held its connection, and when."""
-        place = self._place(Lane(f"slot {number}", slot_word(number), None))
+        place = self.board.lane(Lane(f"slot {number}", slot_word(number), None))
         self._holds(place, holds, by_slot=False)
-
-    # Pieces
-
-    def _place(self, lane: Lane, request: str | None = None) -> _Place:
-        self._lanes.append(lane)
-        return _Place(len(self._lanes) - 1, request if request is not None else lane.request, lane.color)
-
-    def _add(
-        self,
-        place: _Place,
-        kind: BarKind,
-        source: Span | SessionLife | Request,
-        start_ms: float,
-        end_ms: float | None,
-        label: str = "",
-        *,
-        error: bool = False,
-        waits: bool = False,
-        latest: float | None = None,
-    ) -> None:
-        until = end_ms if end_ms is not None else self._end if latest is None else latest
-        draft = Draft(
-            place.lane,
-            kind,
-            start_ms,
-            until,
-            source,
-            place.request,
-            place.color,
-            label if place.row is None else "",
-            error,
-            open=end_ms is None,
-            waits=waits,
-            busy_ms=until - start_ms,
-            row=place.row or 0,
-        )
-        self._drafts.append(draft)
-        if end_ms is None and place.row is None:
-            self._marks.append(Mark("open", place.lane, until, _("its end was not seen")))
 
 
 def _start(stay: BackendStay) -> float:
     return stay.start_ms
-
-
-def _piece(draft: Draft) -> Piece:
-    label = draft.label
-    if draft.spans > 1:
-        label = f"×{draft.spans} · {duration(draft.busy_ms)}" if draft.kind in _COUNTED else ""
-    return Piece(
-        bar_id(draft),
-        draft.kind,
-        draft.lane,
-        draft.start_ms,
-        draft.end_ms,
-        label,
-        draft.color,
-        draft.error,
-        draft.open,
-        draft.waits,
-        draft.spans,
-        draft.row,
-    )
-
-
-def _thinned(marks: list[Mark], duration_ms: float) -> tuple[Mark, ...]:
-    """Where there are too many, one of a kind for each stretch of its lane that a screen can show apart."""
-    if len(marks) <= MARKS:
-        return tuple(marks)
-    grain = max(duration_ms, 1e-9) / 60
-    return tuple({(mark.lane, mark.kind, int(mark.at_ms / grain)): mark for mark in marks}.values())

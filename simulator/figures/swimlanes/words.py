@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from types import MappingProxyType
 
 from simulator.history.words import EndingCommand, SessionOutcome
 from simulator.i18n import N_
@@ -29,6 +30,11 @@ STATES = (
     N_("collected"),
 )
 
+#: Names that this program gives to requests and clients, for gettext; those that it numbers by their first word.
+_NAMES = (N_("worker"), N_("parent"), N_("child"))
+_NUMBERED = MappingProxyType({"request": N_("request {number}"), "client": N_("client {number}")})
+#: What the recorder takes a request for that nobody has told it more of.
+UNTITLED = "request"
 #: A table's name stands behind one of these.
 _BEFORE_TABLE = ("INTO", "FROM", "UPDATE")
 #: Characters of a statement that are looked at; one INSERT of 500 rows has forty thousand.
@@ -59,8 +65,16 @@ def state_word(state: str | None) -> str:
 
 def request_word(name: str) -> str:
     """The name as people say it: those that this program gives are words, `request 3`; others stay as they are."""
-    number = name.removeprefix("request ")
-    return _("request {number}").format(number=number) if number != name and number.isdecimal() else name
+    if name in _NAMES:
+        return _(name)
+    kind, _space, number = name.partition(" ")
+    return _(_NUMBERED[kind]).format(number=number) if kind in _NUMBERED and number.isdecimal() else name
+
+
+def lane_words(request: Request) -> str:
+    """What its lane is called: `request 3 · Save a message`, `A · POST /messages`; of a client that is all, `A`."""
+    what = _(request.title) if request.title else "" if request.key == UNTITLED else request.key
+    return " · ".join(filter(None, (request_word(request.name) or _("outside of requests"), what)))
 
 
 def slot_word(number: int) -> str:
@@ -68,18 +82,23 @@ def slot_word(number: int) -> str:
     return _("slot {number}").format(number=number)
 
 
-def moment_words(point: Point) -> str:
-    """The few words that stand at it: `response 200`; of a gate, that it is one."""
+def moment_words(point: Point) -> tuple[str, str]:
+    """The few words that stand at it, and those where there is little room: `response 200`, `200`; `backend 4711`."""
     if point.label == "response started":
-        return _("response {status}").format(status=point.detail)
-    return _(point.label)
+        return _("response {status}").format(status=point.detail), point.detail
+    if point.label == "backend":
+        return _("backend {number}").format(number=point.detail), point.detail
+    return _(point.label), _("sent") if point.label == "response sent" else _(point.label)
 
 
 def commit_failed(request: Request, ending: Ending) -> bool:
-    """Whether this COMMIT was sent and the Session's transaction then ended in another way."""
+    """Whether this COMMIT was sent and the Session's transaction then ended in another way, or not within the request:
+    one that succeeds ends it at once."""
     if ending.command != EndingCommand.COMMIT or ending.session is None:
         return False
     transactions = (it for session in request.sessions if session.name == ending.session for it in session.transactions)
-    over = (it for it in transactions if not it.nested and it.start_ms <= ending.start_ms)
+    over = [it for it in transactions if not it.nested and it.start_ms <= ending.start_ms]
     ends = [it.outcome for it in over if it.end_ms is not None and it.end_ms >= ending.start_ms]
-    return bool(ends) and ends[0] != SessionOutcome.COMMITTED
+    if not ends:
+        return request.end_ms is not None and any(it.end_ms is None for it in over)
+    return ends[0] != SessionOutcome.COMMITTED

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from simulator.findings.deadlock import read_report
 from simulator.i18n.text import N_
 
 What = Literal["nothing", "code", "error", "deadlock", "lock_wait", "history", "scenario", "spec", "unknown"]
@@ -188,7 +189,8 @@ ERRORS = (
         "llm_inside",
     ),
 )
-_DEADLOCK = re.compile(r"waits for \w+ on .+?blocked by process \d+", re.DOTALL)
+# However long the name of a lock may be: without a limit a text of half such lines takes half a minute.
+_DEADLOCK = re.compile(r"waits for \w+ on .{1,200}?blocked by process \d+", re.DOTALL)
 _LOCK_WAIT = re.compile(r"process \d+ (still waiting for|acquired) \w+ on ")
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in (\S+))?')
 _LIBRARY = re.compile(r"site-packages|dist-packages|/lib/python3|<frozen|<string>")
@@ -230,7 +232,7 @@ def _as_json(text: str) -> Brought | None:
         return Brought("code", _cells(data["cells"]))
     if isinstance(data, dict) and "events" in data:
         return Brought("history", text)
-    return _as_error(text.replace("\\n", "\n")) or Brought("unknown", text)
+    return _as_locks(text) or _as_error(text.replace("\\n", "\n")) or Brought("unknown", text)
 
 
 def _cells(cells: list[object]) -> str:
@@ -280,15 +282,25 @@ def _is_called(node: ast.stmt) -> bool:
 def _as_error(text: str) -> Brought | None:
     """A traceback or a log: what it says last counts, and of that the most particular."""
     looked_at = text[-_LOOKED_AT:]
-    if _DEADLOCK.search(looked_at):
-        return Brought("deadlock", text, _named("deadlock_order"), _line_of(text, _DEADLOCK))
-    if _LOCK_WAIT.search(looked_at):
-        return Brought("lock_wait", text, None, _line_of(text, _LOCK_WAIT))
+    locks = _as_locks(text)
+    if locks is not None:
+        return locks
     frame = _last_frame(looked_at)
     for error in ERRORS:
         if error.said.search(looked_at):
             return Brought("error", text, error, _line_of(text, error.said), frame)
     return Brought("unknown", text, frame=frame) if _LOGGED.search(looked_at) else None
+
+
+def _as_locks(text: str) -> Brought | None:
+    """A report of a deadlock or of a wait for a lock, whatever carries it and in whatever language."""
+    looked_at = text[-_LOOKED_AT:]
+    report = read_report(looked_at) if "Lock" in looked_at else None
+    if _DEADLOCK.search(looked_at) or (report is not None and report.is_deadlock):
+        return Brought("deadlock", text, _named("deadlock_order"), _line_of(text, _DEADLOCK))
+    if _LOCK_WAIT.search(looked_at) or report is not None:
+        return Brought("lock_wait", text, None, _line_of(text, _LOCK_WAIT))
+    return None
 
 
 def _as_logged(text: str) -> Brought | None:

@@ -131,15 +131,18 @@ def main() -> None:
     """Read the order from standard input, fork, and write what came of it."""
     order = json.load(sys.stdin)
     engine = create_engine("postgresql+psycopg2://", connect_args=order["keywords"])
+    json.dump(_forking(engine, _CHILDREN[order["child"]]), sys.stdout)
+
+
+def _forking(engine: Engine, child: Callable[[Engine, Wait], str]) -> dict[str, Any]:
+    """What the two processes came to; the child's end is not seen from here."""
     # The pool has a connection when the program forks.
     count_messages(engine)
     reached, go, result = os.pipe(), os.pipe(), os.pipe()
     if os.fork() == 0:
         # Not sys.exit: what the parent has open is not the child's to tidy up.
         try:
-            answer = _process(
-                "child", lambda: _CHILDREN[order["child"]](engine, lambda: _gate(reached[1], go[0])), engine
-            )
+            answer = _process("child", lambda: child(engine, lambda: _gate(reached[1], go[0])), engine)
             os.write(reached[1], b"x")
             with os.fdopen(result[1], "w") as written:
                 json.dump(answer, written)
@@ -152,7 +155,7 @@ def main() -> None:
     with os.fdopen(result[0]) as written:
         answer = json.load(written)
     os.wait()
-    json.dump({"parent": parent, "child": answer}, sys.stdout)
+    return {"parent": parent, "child": answer}
 
 
 def _gate(reached: int, go: int) -> None:

@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from simulator.labs.sessions.catalogue import Mix, alone, kind, mix
+from simulator.labs.sessions.catalogue import MIXES, Mix, alone, kind
 from simulator.labs.sessions.load import Load
 from simulator.traces.holds import Cause, Holder, Pressure
 
 #: The kind that does the same work and holds its connection for less of it.
 INSTEAD: Mapping[str, str] = MappingProxyType(
-    {"llm_inside": "llm_outside", "append_history_commits": "append_history_bulk"}
+    {
+        "llm_inside": "llm_outside",
+        "sse_chat": "sse_chat_outside",
+        "append_history_commits": "append_history_bulk",
+    }
 )
 #: Connections that one run may hold.
 MOST_CONNECTIONS = 30
@@ -36,8 +40,8 @@ def cure(load: Load, worst: Holder, pressure: Pressure) -> Cure | None:
     """
     if not pressure.queued:
         return None
-    if worst.key in INSTEAD and len(load.mix.weights) == 1:
-        return Cure("code", replace(load, mix=_mix(INSTEAD[worst.key])))
+    if (better := _written_better(load.mix, worst.key)) is not None:
+        return Cure("code", replace(load, mix=better))
     settings = load.settings
     larger = min(load.requests, MOST_CONNECTIONS)
     if not pressure.in_vain or worst.cause in (Cause.KEPT, Cause.LOCK) or settings.connections(load.requests) >= larger:
@@ -45,9 +49,10 @@ def cure(load: Load, worst: Holder, pressure: Pressure) -> Cure | None:
     return Cure("pool", replace(load, settings=replace(settings, pool_size=larger, max_overflow=0)))
 
 
-def _mix(key: str) -> Mix:
-    """The mix of this key, or this kind alone."""
-    try:
-        return mix(key)
-    except KeyError:
-        return alone(kind(key))
+def _written_better(mix: Mix, key: str) -> Mix | None:
+    """The mix with this kind in its better way: one of the catalogue, or that kind alone; None where there is none."""
+    if key not in INSTEAD or key not in dict(mix.weights):
+        return None
+    weights = tuple((INSTEAD[key] if each == key else each, weight) for each, weight in mix.weights)
+    found = next((each for each in MIXES if each.weights == weights), None)
+    return found or (alone(kind(INSTEAD[key])) if len(weights) == 1 else None)

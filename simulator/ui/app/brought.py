@@ -15,7 +15,7 @@ _PAGES: dict[What, str] = {
     "error": "lint",
     "deadlock": "lint",
     "lock_wait": "lint",
-    "history": "sessions",
+    "history": "application",
     "scenario": "anomalies",
     "spec": "anomalies",
 }

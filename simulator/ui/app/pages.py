@@ -70,6 +70,13 @@ LABS = (
         SESSIONS,
     ),
     Lab(
+        "application",
+        "🩺",
+        N_("Your application"),
+        N_("Open what the recorder saved: what is wrong, from which line, what it costs, and its cure."),
+        SESSIONS,
+    ),
+    Lab(
         "lint",
         "🔎",
         N_("Your code"),

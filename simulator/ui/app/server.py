@@ -32,6 +32,7 @@ from simulator.ui.app.web.guard import Guard, Rules
 from simulator.ui.app.web.names import Names
 from simulator.ui.app.web.policy import Policy
 from simulator.ui.app.web.presenter import reset_route
+from simulator.ui.app.web.sockets import send_at_once
 from simulator.ui.app.web.uploads import Limits, Uploads
 
 log = logging.getLogger("txscope")
@@ -87,6 +88,7 @@ def _kept_uploads() -> Mapping[str, int]:
 @asynccontextmanager
 async def _lifespan(room: Room, _app: st.App) -> AsyncIterator[None]:
     on_signal(room.visitors.end)
+    send_at_once()
     manager().start()
     # Everything that is imported by now stays; without this, each collection walks through all of it.
     gc.collect()

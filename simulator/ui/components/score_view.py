@@ -6,7 +6,7 @@ no server. Plotly's script is pip's own copy, served by this app (`plotly_route`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,9 @@ SCRIPTS = (
     "score_fit.js",
     "score_page.js",
     "score_transport.js",
+    "score_labels.js",
+    "score_lanes.js",
+    "score_telling.js",
     "score_future.js",
     "score_scene.js",
     "score_order.js",
@@ -128,12 +131,18 @@ def run_name(history: History) -> str:
     return f"{history.events[0].at_ns:x}" if history.events else "none"
 
 
-def at_step(run: str, position: int, html: str, *, first: bool) -> str:
-    """A text that is shown while the view stands at this position of this run, without asking the server.
+def at_step(run: str, positions: Iterable[int], html: str, *, first: bool) -> str:
+    """A text that is shown while the view stands at one of these positions of this run, without asking the server.
 
     `first`: it is shown until a view is there.
     """
-    return f'<section data-txs-at="{run}.{position}"{" data-txs-first" if first else ""}>{html}</section>'
+    places = " ".join(f"{run}.{position}" for position in positions)
+    return f'<section data-txs-at="{places}"{" data-txs-first" if first else ""}>{html}</section>'
+
+
+def key_at_step(key: str, run: str, positions: Iterable[int]) -> str:
+    """The key of a container that is seen at these positions as such a text is; it always has its size."""
+    return f"{key}_txs_at_{run}_{''.join(f's{position + 1}_' for position in positions)}"
 
 
 def ordered(key: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from simulator.figures.palette import GREY, RED
 from simulator.figures.score.info import Axis
 from simulator.i18n import gettext as _
 from simulator.i18n import ngettext
+from simulator.i18n.comments import translated
 from simulator.labs.fastapi.client import DISCONNECTED
 from simulator.labs.fastapi.dependencies import dependency
 from simulator.labs.fastapi.endings import ending
@@ -53,7 +54,7 @@ def show(cell: Cell) -> None:
         for line in cell.log:
             st.caption(_("The web server logged: {line}").format(line=plain(line)))
     with right:
-        source_view.show(cell.code)
+        source_view.show(translated(cell.code))
     key = f"fastapi_{cell.is_async}_{cell.dependency}_{cell.ending}"
     lanes.show(read(cell.history), key=key, page="fastapi", first=Axis.STEPS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from simulator.ui.app import errands
 from simulator.ui.components import kept as runs
 from simulator.ui.fastapi import picker
 from simulator.ui.fastapi.picker import Pick
-from simulator.ui.kit.plain import plain
+from simulator.ui.kit.plain import breakable, plain
 from simulator.ui.mistakes import words
 
 Cells = Mapping[tuple[str, str], Cell]
@@ -48,7 +49,7 @@ def story() -> None:
 
 def show(now: Pick, found: Cells) -> None:
     """A click on a cell opens it below."""
-    with st.container(gap="xsmall"):
+    with st.container(gap="xsmall", key="fastapi_matrix"):
         _table(now, found)
     _summary(found)
 
@@ -56,12 +57,12 @@ def show(now: Pick, found: Cells) -> None:
 def _table(now: Pick, found: Cells) -> None:
     _head, *heads, last = st.columns(_WIDTHS)
     for column, ending in zip(heads, ENDINGS, strict=True):
-        column.markdown(f"**{plain(_(ending.title))}**")
-    last.markdown(f"**{plain(_('connection out, of one that returns'))}**")
+        column.html(f"<b>{breakable(_(ending.title))}</b>")
+    last.html(f"<b>{escape(_('connection out, of one that returns'))}</b>")
     for written in DEPENDENCIES:
         head, *columns, out = st.columns(_WIDTHS, vertical_alignment="center")
         out.markdown(plain(held(found[written.key, ENDINGS[0].key])))
-        head.markdown(f"**{plain(_(written.title))}**")
+        head.html(f"<b>{breakable(_(written.title))}</b>")
         for column, ending in zip(columns, ENDINGS, strict=True):
             cell = found[written.key, ending.key]
             picked = (now.dependency, now.ending) == (written.key, ending.key)

@@ -94,9 +94,8 @@ def _stored(info: ScoreInfo, mark: Mark) -> Iterator[str]:
 
 def _woken(info: ScoreInfo, mark: Mark) -> Iterator[str]:
     """Those whose wait ended with this step."""
-    for other in info.marks:
-        if other.position < mark.position and other.settled_at == mark.position:
-            if other.sqlstate:
-                yield _("{session} is refused: {sqlstate}.").format(session=other.session, sqlstate=other.sqlstate)
-            else:
-                yield _("{session} goes on.").format(session=other.session)
+    for other in info.woken(mark):
+        if other.sqlstate:
+            yield _("{session} is refused: {sqlstate}.").format(session=other.session, sqlstate=other.sqlstate)
+        else:
+            yield _("{session} goes on.").format(session=other.session)

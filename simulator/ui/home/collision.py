@@ -97,7 +97,7 @@ def _stage(result: RunResult) -> None:
     told = [*map(_caption, captions(info)[:-1]), _verdict(result)]
     with st.container(key="home_told"):
         # Before the figure: it can be read while the score is drawn.
-        st.html("".join(at_step(run, at, html, first=at == opens_at) for at, html in enumerate(told, -1)))
+        st.html("".join(at_step(run, (at,), html, first=at == opens_at) for at, html in enumerate(told, -1)))
     step = score_view(_drawn(result, info), info.marks, key="home_score", step=opens_at, run=run)
     picker.stand_at(None if step == last else step)
     follow("home_score", step)

@@ -14,6 +14,7 @@ from simulator.labs.mistakes.catalogue import MISTAKES, find
 from simulator.ui.app import brought, links
 from simulator.ui.components import source_view
 from simulator.ui.kit.plain import plain
+from simulator.ui.lint import deadlock
 from simulator.ui.mistakes import words
 
 #: Lines of a long text that are shown beside what was found in it.
@@ -93,7 +94,7 @@ def _error(found: Brought) -> None:
         if found.frame:
             st.markdown(_("The last line of code of your own: {frame}").format(frame=f"`{found.frame}`"))
         if found.what in ("deadlock", "lock_wait"):
-            _locks(found)
+            deadlock.show(found.text)
         if found.error is not None and found.error.mistakes:
             st.markdown(_("It comes about in these ways:"))
             for number, mistake in enumerate(key for key in found.error.mistakes if key in _KEYS):
@@ -103,10 +104,3 @@ def _error(found: Brought) -> None:
         first = max((found.line or 1) - _SHOWN // 2, 0)
         shown = "\n".join(lines[first : first + _SHOWN])
         source_view.show(shown, marked={(found.line or 1) - first} if found.line else set(), tone="sign")
-
-
-def _locks(found: Brought) -> None:
-    """The demonstration on the page for locks."""
-    scenario = "deadlock" if found.what == "deadlock" else "row_lock_wait"
-    if st.button(_("See who waits for whom"), icon="🔒", key="lint_locks", type="primary"):
-        links.open_link(f"./locks?scenario={scenario}")

@@ -8,7 +8,9 @@ from html import escape
 
 import streamlit as st
 
+from simulator.figures.swimlanes.words import request_word
 from simulator.i18n import gettext as _
+from simulator.i18n.comments import translated
 from simulator.labs.mistakes.entry import Mistake, Side
 from simulator.labs.mistakes.run import PairResult, SideResult
 from simulator.labs.mistakes.told import Told
@@ -53,7 +55,7 @@ def numbers_right(mistake: Mistake, pair: PairResult) -> None:
 
 def code(side: Side, tone: source_view.Tone, *, reveal: bool = True) -> None:
     """What ran, not a copy of it; with the line that makes the difference unless that shall be guessed."""
-    source_view.show(side.source, marked=side.decisive_numbers if reveal else (), tone=tone)
+    source_view.show(translated(side.source), marked=side.decisive_numbers if reveal else (), tone=tone)
 
 
 def _suspect(mistake: Mistake, pair: PairResult) -> str:
@@ -109,7 +111,7 @@ def _told(result: SideResult) -> None:
 
 def _answer(group: list[Told]) -> str:
     first = group[0]
-    names = ", ".join(each.client for each in group[:_NAMES])
+    names = _(", ").join(request_word(each.client) for each in group[:_NAMES])
     if len(group) > _NAMES:
         names = _("{names} … ({count} clients)").format(names=names, count=len(group))
     message = first.message.partition(" (Background on this error")[0] or first.answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -80,10 +80,15 @@ def _drawn(trace: Trace, axis: Axis, *, is_open: bool) -> Drawn:
     figure.update_layout(height=height + margins.t + margins.b, margin_l=round(0.95 * margins.l))
     most = max((moment.open for moment in info.pool), default=0)
     if info.size and most <= info.size:
-        # Overflow that nobody needed would only make the curve flat.
+        # Overflow that nobody needed would only make the curve flat; what is not drawn has no place in the legend.
         figure.update_layout(yaxis2_range=[0, info.size * 1.1])
+        figure.for_each_trace(_hide, lambda trace: trace.yaxis == "y2" and min(trace.y) > info.size * 1.1)
     figure.update_layout(uirevision=f"mistakes {info.steps}")
     return Drawn(info, figure, len(names), len(shown))
+
+
+def _hide(trace: Any) -> None:
+    trace.update(visible=False, showlegend=False)
 
 
 def _align(wrong: Drawn, right: Drawn) -> bool:

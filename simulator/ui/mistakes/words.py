@@ -10,6 +10,7 @@ from html import escape
 from types import MappingProxyType
 from typing import Literal
 
+from simulator.figures.swimlanes.words import request_word
 from simulator.i18n import N_, ngettext
 from simulator.i18n import gettext as _
 from simulator.labs.mistakes.entry import Mistake
@@ -169,6 +170,6 @@ def _answers(wrong: SideResult, right: SideResult) -> Iterator[str]:
     for each in wrong.told:
         if not is_error(each) and rightly.get(each.client, each.answer) != each.answer:
             yield _("{client} was answered “{wrong}”. With the fix: “{right}”.").format(
-                client=each.client, wrong=each.answer, right=rightly[each.client]
+                client=request_word(each.client), wrong=each.answer, right=rightly[each.client]
             )
             return

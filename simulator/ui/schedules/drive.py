@@ -89,15 +89,15 @@ def _stage(view: LiveView, driven: Driven) -> None:
         if driven.result is not None:
             verdict.theory(driven.result)
         if info.marks:
-            _state(history, info.marks[step])
+            _state(history, info, info.marks[step])
     play_elsewhere()
 
 
-def _state(history: History, mark: Mark) -> None:
+def _state(history: History, info: ScoreInfo, mark: Mark) -> None:
     """The statement that the score stands at, and how everything stood then."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        statement.show(history, mark)
+        statement.show(history, info, mark)
     with right:
         timeout_ms = manager().engine().capabilities().deadlock_timeout_ms
         state_panel.show(history, mark, key=here("drive"), deadlock_timeout_ms=timeout_ms)

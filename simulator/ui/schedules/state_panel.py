@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -15,17 +16,28 @@ from simulator.figures.waits import waits_dot, waits_info
 from simulator.history.schedule import History, StatementFinished, StatementStarted, StepSkipped
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
-from simulator.state.locks import Deadlock, Wait
+from simulator.state.locks import Deadlock, Wait, wait_for_graph
 from simulator.state.reader import PanelState, state_at
+from simulator.state.snapshots import settled
 from simulator.state.ssi import rw_edges
 from simulator.state.wants import Want, waits_begun, want
 from simulator.state.why import reads_of, why_read
+from simulator.ui.components import moments
+from simulator.ui.components.moments import Moment
 from simulator.ui.components.tabs import Tab, row
 from simulator.ui.kit.terms import explained
 from simulator.ui.schedules import countdown_view, state_locks, state_rows
 
-#: Height of the wait-for graph; it is as wide as there is room.
-GRAPH_PX = 150
+
+class Steps(NamedTuple):
+    """The steps of a score beside which the panel stands."""
+
+    #: the run's name in the view
+    run: str
+    #: by position; none before the first
+    marks: Mapping[int, Mark | None]
+    #: the position that is seen until the view is there
+    shown: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class _Place:
     seq: int
     key: str
     deadlock_timeout_ms: float | None
+    steps: Steps | None
 
     @cached_property
     def state(self) -> PanelState:
@@ -51,13 +64,14 @@ def show(
     before: tuple[Tab[[]], ...] = (),
     after: tuple[Tab[[]], ...] = (),
     deadlock_timeout_ms: float | None = None,
+    steps: Steps | None = None,
 ) -> None:
     """The state once everything that this step brought about has been seen; without a mark, before the first step.
 
-    `deadlock_timeout_ms` is what the server says of its setting, for the countdown of a deadlock.
+    `deadlock_timeout_ms` is what the server says of its setting, for the countdown of a deadlock. With `steps` it
+    is the view's own step that the tab of who waits shows.
     """
-    seq = _sent(history, mark)
-    place = _Place(history, seq, key, deadlock_timeout_ms)
+    place = _Place(history, _sent(history, mark), key, deadlock_timeout_ms, steps)
     own = tuple(Tab(name, title, partial(draw, place)) for name, title, draw in _TABS)
     row(f"{key}_state", (*before, *own, *after))
 
@@ -76,29 +90,40 @@ def _sent(history: History, mark: Mark | None) -> int:
 
 
 def _waits(place: _Place) -> None:
-    graph = place.state.graph
+    if place.steps is None:
+        moments.show_one(_waiting(place, place.seq))
+        return
+    by_position = {
+        position: _waiting(place, _sent(place.history, mark)) for position, mark in place.steps.marks.items()
+    }
+    run, shown = place.steps.run, place.steps.shown
+    moments.show(by_position, key=f"{place.key}_waits", run=run, shown=shown)
+
+
+def _waiting(place: _Place, sent: int) -> Moment:
+    """Who waits for whom once all that followed from this event has been seen, and for what."""
+    seq = settled(place.history, sent)
+    graph = wait_for_graph(place.history, seq)
     known = (*graph.waits, *(graph.deadlock.waits if graph.deadlock else ()))
     rows = {wait: row for wait in known if (row := want(place.history, wait).row)}
     info = waits_info(graph, rows)
-    st.graphviz_chart(waits_dot(info, dark=st.context.theme.type == "dark"), width="stretch", height=GRAPH_PX)
+    dot = waits_dot(info, dark=st.context.theme.type == "dark")
     if not info.waits and graph.deadlock is None:
-        st.html(f'<p class="tx-quiet">{escape(_("Nobody waits at this step."))}</p>{_waits_until(place)}')
-        return
-    if graph.waits:
-        st.html(_wants(place, graph.waits, ' class="tx-waits"'))
-    if graph.deadlock:
-        _deadlock(place, graph.deadlock)
+        nobody = f'<p class="tx-quiet">{escape(_("Nobody waits at this step."))}</p>'
+        return Moment(dot, nobody + _waits_until(place.history, seq))
+    waiting = _wants(place.history, graph.waits, ' class="tx-waits"') if graph.waits else ""
+    return Moment(dot, waiting + (_deadlock(place, seq, graph.deadlock) if graph.deadlock else ""))
 
 
-def _waits_until(place: _Place) -> str:
+def _waits_until(history: History, seq: int) -> str:
     """The waits that are over by now, in the order in which they began."""
-    found = waits_begun(place.history, place.state.seq)
-    return f"<b>{escape(_('Waits until here'))}</b>{_wants(place, found)}" if found else ""
+    found = waits_begun(history, seq)
+    return f"<b>{escape(_('Waits until here'))}</b>{_wants(history, found)}" if found else ""
 
 
-def _wants(place: _Place, waits: Sequence[Wait], css: str = "") -> str:
+def _wants(history: History, waits: Sequence[Wait], css: str = "") -> str:
     """What each of these waits is for; the lock's name below it."""
-    lines = (_want(want(place.history, wait)) for wait in waits)
+    lines = (_want(want(history, wait)) for wait in waits)
     items = "".join(f"<li{css}>{line}</li>" for line in lines)
     return f'<ul class="tx-state">{items}</ul>'
 
@@ -108,21 +133,24 @@ def _want(one: Want) -> str:
     return f"{escape(str(one.sentence))}<br><small>{explained(lock)}</small>"
 
 
-def _deadlock(place: _Place, deadlock: Deadlock) -> None:
+def _deadlock(place: _Place, seq: int, deadlock: Deadlock) -> str:
     first = _("Deadlock: the server ended {victim} in {step} (40P01).").format(
         victim=deadlock.victim, step=deadlock.step
     )
     clock = countdown_view.html(countdown(place.history, deadlock), place.deadlock_timeout_ms)
-    lines = "".join(f"<p>{escape(line)}</p>" for line in _survivors(place, deadlock))
-    st.html(f'<div class="tx-deadlock"><p class="tx-red">{escape(first)}</p>{clock}{lines}</div>')
-    if deadlock.detail:
-        with st.expander(_("The server's report")):
-            st.code(deadlock.detail, language=None, wrap_lines=True)
+    lines = "".join(f"<p>{escape(line)}</p>" for line in _survivors(place.history, deadlock, seq))
+    title = escape(_("The server's report"))
+    report = (
+        f'<details><summary>{title}</summary><pre class="tx-report">{escape(deadlock.detail)}</pre></details>'
+        if deadlock.detail
+        else ""
+    )
+    return f'<div class="tx-deadlock"><p class="tx-red">{escape(first)}</p>{clock}{lines}{report}</div>'
 
 
-def _survivors(place: _Place, deadlock: Deadlock) -> Iterator[str]:
+def _survivors(history: History, deadlock: Deadlock, seq: int) -> Iterator[str]:
     """Who went on after the victim's rollback."""
-    for event in place.history.events[deadlock.at : place.state.seq + 1]:
+    for event in history.events[deadlock.at : seq + 1]:
         if isinstance(event, StatementFinished) and event.session != deadlock.victim:
             yield _("{session} went on: {step} → {tag}").format(session=event.session, step=event.step, tag=event.tag)
 

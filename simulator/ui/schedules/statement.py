@@ -8,8 +8,8 @@ from html import escape
 import streamlit as st
 
 from simulator.figures.palette import session_colors
-from simulator.figures.score.info import Mark, Status
-from simulator.history.schedule import History, ServerMessage, StatementFailed, StatementFinished, StepBlocked
+from simulator.figures.score.info import Mark, ScoreInfo, Status
+from simulator.history.schedule import AnyEvent, History, ServerMessage, StatementFailed, StatementFinished, StepBlocked
 from simulator.i18n import gettext as _
 from simulator.sql.values import cell
 from simulator.state.locks import wait_for_graph
@@ -20,12 +20,13 @@ from simulator.ui.kit.terms import explained
 MAX_ROWS = 12
 
 
-def show(history: History, mark: Mark) -> None:
-    """SQL above, answer below."""
+def show(history: History, info: ScoreInfo, mark: Mark) -> None:
+    """SQL above, below it what was answered by the end of this position: also to those that waited for it."""
     color = session_colors(history.sessions)[mark.session]
     st.html(f'<div class="tx-who" style="border-color:{color}">{escape(_who(mark))}</div>')
     st.code(mark.sql or mark.label, language="sql", wrap_lines=True)
-    st.html(f'<div class="tx-answer">{"".join(_answer(history, mark))}</div>')
+    lines = [*_answer(history, mark), *(line for other in info.woken(mark) for line in _woken(history, other))]
+    st.html(f'<div class="tx-answer">{"".join(lines)}</div>')
 
 
 def _who(mark: Mark) -> str:
@@ -33,28 +34,41 @@ def _who(mark: Mark) -> str:
     return f"{mark.step} ({mark.transaction})" if mark.attempt > 1 else mark.step
 
 
-def _answer(history: History, mark: Mark) -> list[str]:
-    """What came back, in the order in which it came, as HTML."""
+def _answer(history: History, mark: Mark) -> Iterator[str]:
+    """What came back at this position, in the order in which it came, as HTML."""
     if mark.status is Status.SKIPPED:
-        return [_line("—", mark.detail)]
-    lines: list[str] = []
-    answered = False
-    for event in history.of_step(mark.step):
-        if event.transaction not in (None, mark.transaction):
-            continue
+        yield _line("—", mark.detail)
+        return
+    later = mark.settled_at is None or mark.settled_at > mark.position
+    for event in _events(history, mark):
         if isinstance(event, StepBlocked):
-            lines += [_line("⏳", str(each.sentence)) for each in _begun(history, event)]
-            if mark.settled_at is not None and mark.settled_at > mark.position and not answered:
-                answered = True
-                lines.append(_line("⏱", _("answered at step {n}:").format(n=mark.settled_at + 1)))
-        elif isinstance(event, ServerMessage) and event.severity != "LOG":
-            lines += _message(event)
-        elif isinstance(event, StatementFailed):
-            lines.append(_line("✕", f"{event.sqlstate} {event.message}", "tx-red"))
-            lines += [_line("", text) for text in (event.detail, event.hint) if text]
-        elif isinstance(event, StatementFinished):
-            lines.append(_rows(event) if event.columns else _line("→", event.tag))
-    return lines
+            yield from (_line("⏳", str(each.sentence)) for each in _begun(history, event))
+            if later:
+                return  # what ended the wait comes at the step that ended it
+        else:
+            yield from _came(event)
+
+
+def _woken(history: History, mark: Mark) -> Iterator[str]:
+    """What a statement came to that had waited until now."""
+    yield _line("⏱", _("{step}, which had waited:").format(step=_who(mark)))
+    for event in _events(history, mark):
+        yield from _came(event)
+
+
+def _events(history: History, mark: Mark) -> Iterator[AnyEvent]:
+    return (event for event in history.of_step(mark.step) if event.transaction in (None, mark.transaction))
+
+
+def _came(event: AnyEvent) -> Iterator[str]:
+    """What of an answer this is."""
+    if isinstance(event, ServerMessage) and event.severity != "LOG":
+        yield from _message(event)
+    elif isinstance(event, StatementFailed):
+        yield _line("✕", f"{event.sqlstate} {event.message}", "tx-red")
+        yield from (_line("", text) for text in (event.detail, event.hint) if text)
+    elif isinstance(event, StatementFinished):
+        yield _rows(event) if event.columns else _line("→", event.tag)
 
 
 def _message(event: ServerMessage) -> Iterator[str]:

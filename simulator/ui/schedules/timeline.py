@@ -16,7 +16,8 @@ from simulator.i18n import gettext as _
 from simulator.ui.app import address
 from simulator.ui.app.language import fragment, speak
 from simulator.ui.app.manager import manager
-from simulator.ui.components import kept
+from simulator.ui.components import kept, moments
+from simulator.ui.components.moments import Moment
 from simulator.ui.components.score_view import Scene, follow, run_name, score_view
 from simulator.ui.components.tabs import Tab
 from simulator.ui.kit.plain import plain
@@ -81,22 +82,34 @@ def _score(pick: Pick, result: RunResult, info: ScoreInfo, figure: Drawing, scen
 def _state(pick: Pick, result: RunResult, info: ScoreInfo, position: int) -> None:
     """What the statement at this position sent and got, and how everything stands then."""
     mark = info.marks[position] if position >= 0 else None
-    done = None if position == len(info.marks) - 1 else info.done(position)
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key=here("statement")):
         if mark is not None:
-            statement.show(result.history, mark)
+            statement.show(result.history, info, mark)
     with right, st.container(key=here("panel")):
-        weaker = partial(runs.repeatable_read, pick, result)
-        dependencies = Tab("reasons", N_("Dependencies"), lambda: verdict.reasons(result, weaker, done))
+        dependencies = Tab("reasons", N_("Dependencies"), lambda: _reasons(pick, result, info, position))
         first = pick.scenario.family not in LOCKS.families
+        marks = {-1: None, **{mark.position: mark for mark in info.marks}}
         state_panel.show(
             result.history,
             mark,
             key=here("run"),
             deadlock_timeout_ms=_timeout_ms(),
+            steps=state_panel.Steps(run_name(result.history), marks, position),
             **{"before" if first else "after": (dependencies,)},
         )
+
+
+def _reasons(pick: Pick, result: RunResult, info: ScoreInfo, position: int) -> None:
+    """Who depends on whom at each step."""
+
+    def make() -> dict[int, Moment]:
+        weaker = partial(runs.repeatable_read, pick, result)
+        last = len(info.marks) - 1
+        return {at: verdict.reasons(result, weaker, info.done(at) if at < last else None) for at in range(-1, last + 1)}
+
+    by_position = kept.kept("reasons", (kept.This(result), speak(), st.context.theme.type), make)
+    moments.show(by_position, key=here("reasons"), run=run_name(result.history), shown=position)
 
 
 def _actions(pick: Pick, result: RunResult, info: ScoreInfo) -> None:

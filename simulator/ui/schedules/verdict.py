@@ -18,6 +18,7 @@ from simulator.i18n import gettext as _
 from simulator.i18n.text import Text
 from simulator.model import Outcome
 from simulator.ui.app.manager import manager
+from simulator.ui.components.moments import Moment
 from simulator.ui.components.score_view import run_name
 from simulator.ui.kit.terms import explained
 from simulator.verdict.explain import explain_differences
@@ -70,25 +71,27 @@ def banner(style: OutcomeStyle, word: str, lines: Sequence[str], outcome: Outcom
 
 def reasons(
     result: RunResult, weaker: Callable[[], RunResult], done: Collection[tuple[str, str]] | None = None
-) -> None:
+) -> Moment:
     """Why a transaction was refused, by what the nearest serial order differs, the graph, and its edges in words.
 
     `weaker` runs the same schedule at REPEATABLE READ; it is asked where something was refused. `done`: only what could
     be known when these statements, (transaction, step), had been answered.
     """
-    for refusal in refusals(result):
-        if done is None or (refusal.transaction, refusal.step) in done:
-            _tell(explain_refusal(refusal, weaker()))
+    refused = [
+        line
+        for refusal in refusals(result)
+        if done is None or (refusal.transaction, refusal.step) in done
+        for line in explain_refusal(refusal, weaker())
+    ]
     told, confirmed = result.graph, result.confirmed
     if done is not None:
         told, confirmed = known_then(told, done), known_then(confirmed, done)
-    else:
-        _tell(explain_differences(result.facts))
-    graph = cycle_info(told, result.history.sessions)
-    if graph.edges:
-        st.graphviz_chart(cycle_dot(graph, dark=st.context.theme.type == "dark"), width="stretch")
+    differences = explain_differences(result.facts) if done is None else ()
     edges = (line for anomaly in confirmed.anomalies for line in explain_anomaly(anomaly)[1:])
-    _tell((*edges, *unconnected(result, told, at_end=done is None)))
+    graph = cycle_info(told, result.history.sessions)
+    dot = cycle_dot(graph, dark=st.context.theme.type == "dark") if graph.edges else ""
+    in_words = (*edges, *unconnected(result, told, at_end=done is None))
+    return Moment(dot, "".join(_list(lines) for lines in (refused, differences, in_words)))
 
 
 def unconnected(result: RunResult, told: Verdict, *, at_end: bool) -> Iterator[Text]:
@@ -105,10 +108,9 @@ def unconnected(result: RunResult, told: Verdict, *, at_end: bool) -> Iterator[T
         yield explain_order(result.replayed.order)
 
 
-def _tell(lines: Iterable[Text]) -> None:
+def _list(lines: Iterable[Text | str]) -> str:
     items = "".join(f"<li>{explained(line)}</li>" for line in dict.fromkeys(map(str, lines)))
-    if items:
-        st.html(f'<ul class="tx-reasons">{items}</ul>')
+    return f'<ul class="tx-reasons">{items}</ul>' if items else ""
 
 
 def lines(result: RunResult) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator.i18n import gettext as _
+from simulator.i18n.comments import translated
 from simulator.labs.sessions.acid import ACID, AcidRun, letter, run_acid
 from simulator.traces.trace import read
 from simulator.ui.app import pages
@@ -19,7 +20,25 @@ _ON_A_CLICK = ("durability",)
 
 def show() -> None:
     """One letter at a time; its run is kept until it is asked for again."""
-    key = str(
+    chosen = letter(_choose())
+    st.markdown(plain(_(chosen.sentence)))
+    if chosen.scenario is not None:
+        st.page_link(pages.find("anomalies").page(), query_params={"scenario": chosen.scenario}, icon="⚠️")
+        return
+    if (result := _run(chosen.key)) is None:
+        return
+    if result.twin is None:
+        _show(result)
+        return
+    right, naive = st.columns(2, gap="medium")
+    with right:
+        _show(result)
+    with naive:
+        _show(result.twin)
+
+
+def _choose() -> str:
+    return str(
         st.segmented_control(
             _("Property"),
             [each.key for each in ACID],
@@ -31,11 +50,10 @@ def show() -> None:
             label_visibility="collapsed",
         )
     )
-    chosen = letter(key)
-    st.markdown(plain(_(chosen.sentence)))
-    if chosen.scenario is not None:
-        st.page_link(pages.find("anomalies").page(), query_params={"scenario": chosen.scenario}, icon="⚠️")
-        return
+
+
+def _run(key: str) -> AcidRun | None:
+    """What it came to, with a button that runs it again; None for one that runs on a click, and was not clicked."""
     again = runs.known(f"acid_{key}") is not None
     clicked = st.button(
         _("Run again") if again or key not in _ON_A_CLICK else _("Kill a server and look"),
@@ -45,17 +63,8 @@ def show() -> None:
     if clicked:
         runs.forget(f"acid_{key}")
     elif not again and key in _ON_A_CLICK:
-        return
-    doing = _("It runs on a real server")
-    result = runs.made(f"acid_{key}", None, lambda engine: run_acid(engine, key), doing=doing)
-    if result.twin is None:
-        _show(result)
-        return
-    right, naive = st.columns(2, gap="medium")
-    with right:
-        _show(result)
-    with naive:
-        _show(result.twin)
+        return None
+    return runs.made(f"acid_{key}", None, lambda engine: run_acid(engine, key), doing=_("It runs on a real server"))
 
 
 def _show(run: AcidRun) -> None:
@@ -66,7 +75,7 @@ def _show(run: AcidRun) -> None:
     st.table(dict(run.facts), border="horizontal")
     if run.failure is not None:
         st.markdown(f":red[✕ {plain(str(run.failure))}]")
-    source_view.show(run.code)
+    source_view.show(translated(run.code))
     if run.server_log:
         with st.expander(_("The server's own words")):
             st.code("\n".join(run.server_log), language=None, wrap_lines=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator.i18n import gettext as _
+from simulator.i18n.comments import translated
 from simulator.labs.sessions.catalogue import code, kind
 from simulator.labs.sessions.load import Load
+from simulator.ui.components import source_view
 from simulator.ui.kit.plain import plain
 
 
@@ -17,4 +19,4 @@ def show(load: Load) -> None:
         each = kind(key)
         with columns[number % 2]:
             st.markdown(f"**{plain(_(each.title))}** · {plain(_(each.sentence))}")
-            st.code(code(each, load.is_async), language="python", wrap_lines=True)
+            source_view.show(translated(code(each, load.is_async)))

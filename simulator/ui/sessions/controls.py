@@ -28,7 +28,18 @@ def run_with(load: Load) -> None:
 def load() -> tuple[Load, bool]:
     """Show the controls; what they stand at, and whether "Run" was clicked."""
     _follow_link()
-    which, number, llm, how, run = st.columns([4, 3, 3, 2, 2], vertical_alignment="bottom")
+    with st.container(key="sessions_controls"):
+        clicked = _requests()
+    with st.expander(_("Settings: create_engine and sessionmaker"), key="sessions_settings"):
+        _settings()
+    link.LINK.complain()
+    run_now = _RUN.pop()
+    return _current(), clicked or run_now
+
+
+def _requests() -> bool:
+    """Which requests, how many, on which driver; whether "Run" was clicked."""
+    which, number, llm, how, run = st.columns([4, 3, 3, 2.4, 2.2], vertical_alignment="bottom")
     with which:
         st.selectbox(_("Requests"), list(link.MIX_OF), key=_key("mix"), format_func=_mix_title, persist_state="session")
     with number:
@@ -44,14 +55,10 @@ def load() -> tuple[Load, bool]:
             persist_state="session",
             format_func=lambda is_async: "async" if is_async else "sync",
             help=_("sync: psycopg2, a thread a request. async: psycopg 3, AsyncSession, a task a request."),
+            wrap=True,
         )
     with run:
-        clicked = st.button(_("Run"), icon="▶️", type="primary", key="sessions_run", width="stretch")
-    with st.expander(_("Settings: create_engine and sessionmaker"), key="sessions_settings"):
-        _settings()
-    link.LINK.complain()
-    run_now = _RUN.pop()
-    return _current(), clicked or run_now
+        return st.button(_("Run"), icon="▶️", type="primary", key="sessions_run", width="stretch")
 
 
 def _settings() -> None:

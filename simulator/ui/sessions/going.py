@@ -17,6 +17,7 @@ from simulator.traces.spans import Trace
 from simulator.traces.trace import read
 from simulator.ui.kit import boxes
 from simulator.ui.kit.boxes import Box
+from simulator.ui.sessions import stop
 
 #: Seconds between two pictures: the requests that are measured need the processor more.
 PACE_S = 0.35
@@ -53,13 +54,7 @@ class Going:
     def _begin(self) -> None:
         self._is_begun = True
         with self._box.container():
-            st.button(
-                _("Stop"),
-                icon="⏹️",
-                key="sessions_stop",
-                on_click=self._progress.stop,
-                help=_("What ran so far is shown."),
-            )
+            stop.button(self._progress)
             self._numbers, self._lanes, self._count = st.empty(), st.empty(), st.empty()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
 
 from simulator.figures.score.info import Axis
 from simulator.figures.swimlanes.bands import band_labels
-from simulator.figures.swimlanes.info import Bar
+from simulator.figures.swimlanes.info import Bar, SwimlanesInfo
 from simulator.figures.swimlanes.plot import plot_swimlanes, swimlanes_info
 from simulator.figures.swimlanes.words import request_word
 from simulator.i18n import gettext as _
@@ -17,7 +17,7 @@ from simulator.i18n import ngettext
 from simulator.traces.spans import Trace
 from simulator.ui.app.language import fragment
 from simulator.ui.components import axis as axes
-from simulator.ui.components import legend
+from simulator.ui.components import findings_view, legend
 from simulator.ui.components.chart_view import chart_view, forget_click
 from simulator.ui.kit.plain import plain
 from simulator.ui.kit.slots import Slot
@@ -44,14 +44,14 @@ def show(trace: Trace, *, key: str = "sessions_lanes", page: str = "sessions", f
     shown = _with_lanes(trace)
     folded = band_labels(trace, shown)
     opened, axis = _opened(trace, (*shown, *folded), folded, memory, (page, first))
-    told = swimlanes_info(trace, expanded=opened, show=shown, limit=MAX_BARS, fold=True)
-    info = axes.on(axis, told)
-    names = {*shown, *folded}
+    info = axes.on(axis, swimlanes_info(trace, expanded=opened, show=shown, limit=MAX_BARS, fold=True))
     figure = plot_swimlanes(info, dark=st.context.theme.type == "dark")
+    named = [each.request if each.request in {*shown, *folded} else None for each in info.lanes]
+    # Another run: its axis is another.
     figure.update_layout(
-        uirevision=f"{key} {trace.duration_ms} {info.steps}",  # another run: its axis is another
-        meta={**figure.layout.meta, "lanes": [each.request if each.request in names else None for each in info.lanes]},
+        uirevision=f"{key} {trace.duration_ms} {info.steps}", meta={**figure.layout.meta, "lanes": named}
     )
+    findings_view.light(figure, trace)
     clicked = chart_view(
         figure,
         key=f"{key}_chart",
@@ -59,31 +59,31 @@ def show(trace: Trace, *, key: str = "sessions_lanes", page: str = "sessions", f
         on_lane=partial(_toggle, memory),
     )
     legend.show(figure)
-    if (remark := axes.remark(axis, info)) != "":
+    for remark in _remarks(trace, axis, info):
         st.caption(remark)
-    if len(trace.requests) > MAX_LANES:
-        st.caption(
-            _("The {limit} slowest of {number} requests have a lane; the slots and the pool's curve count all.").format(
-                limit=MAX_LANES, number=len(trace.requests)
-            )
-        )
-    if info.merged:
-        st.caption(
-            ngettext(
-                "At most {limit} bars are drawn: {number} span stands in a bar together with its neighbours.",
-                "At most {limit} bars are drawn: {number} spans stand in bars together with their neighbours.",
-                info.merged,
-            ).format(limit=MAX_BARS, number=info.merged)
-        )
-    st.caption(
-        _(
-            "Click a lane's name to open or close it. Click a bar for its SQL, parameters, rows, times and line of "
-            "code. Drag to zoom, double click to see everything."
-        )
-    )
     found = info.bars.get(clicked or "")
     if found is not None:
         _clicked(found, opened, key)
+
+
+def _remarks(trace: Trace, axis: Axis, info: SwimlanesInfo) -> Iterator[str]:
+    """What is not drawn as it might be expected, and what can be clicked."""
+    if (remark := axes.remark(axis, info)) != "":
+        yield remark
+    if len(trace.requests) > MAX_LANES:
+        yield _(
+            "The {limit} slowest of {number} requests have a lane; the slots and the pool's curve count all."
+        ).format(limit=MAX_LANES, number=len(trace.requests))
+    if info.merged:
+        yield ngettext(
+            "At most {limit} bars are drawn: {number} span stands in a bar together with its neighbours.",
+            "At most {limit} bars are drawn: {number} spans stand in bars together with their neighbours.",
+            info.merged,
+        ).format(limit=MAX_BARS, number=info.merged)
+    yield _(
+        "Click a lane's name to open or close it. Click a bar for its SQL, parameters, rows, times and line of "
+        "code. Drag to zoom, double click to see everything."
+    )
 
 
 def _with_lanes(trace: Trace) -> tuple[str, ...]:
@@ -105,12 +105,7 @@ def _opened(
     before = found if (found := memory.get()) is not None else first
     kept = [name for name in before if name in names] or (first if before else [])
     memory.set(kept)
-    chooser, every, axis = st.columns([8, 2, 3], vertical_alignment="center")
-    with axis:
-        chosen = axes.switch(*switch)
-    with every:
-        _every([name for name in names if name not in folded], kept, memory)
-    with chooser:
+    with st.container(horizontal=True, vertical_alignment="center"):
         opened = st.multiselect(
             _("Opened requests"),
             list(names),
@@ -119,6 +114,8 @@ def _opened(
             placeholder=_("Open requests: Session, pool, statements, backend"),
             label_visibility="collapsed",
         )
+        _every([name for name in names if name not in folded], kept, memory)
+        chosen = axes.switch(*switch)
     return tuple(opened), chosen
 
 
@@ -127,7 +124,7 @@ def _every(names: Sequence[str], opened: Sequence[str], memory: Slot[list[str] |
     few = len(names) <= MAX_OPENED and not opened
     label, then = (_("Open all"), list(names)) if few else (_("Close all"), [])
     idle = not opened and not then
-    st.button(label, key=f"{memory.key}_every", width="stretch", disabled=idle, on_click=memory.set, args=(then,))
+    st.button(label, key=f"{memory.key}_every", disabled=idle, on_click=memory.set, args=(then,))
 
 
 def _toggle(memory: Slot[list[str] | None], request: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from simulator.errors import HistoryError
 from simulator.history.schedule import MAX_BYTES
 from simulator.i18n import gettext as _
-from simulator.ui.app import brought, carried
+from simulator.ui.app import brought
 from simulator.ui.kit.plain import plain
 from simulator.ui.sessions import runs
 from simulator.ui.sessions.runs import Shown
@@ -43,17 +43,6 @@ def show(shown: Shown) -> None:
             on_click="ignore",
             icon="💾",
         )
-
-
-def take() -> None:
-    """Open what was brought to this page from another one."""
-    text = carried.take("sessions")
-    if not text:
-        return
-    try:
-        runs.open_history(text, _("your text"))
-    except HistoryError as error:
-        st.warning(plain(str(error)), icon="📄")
 
 
 def _open(data: bytes, name: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple
+from html import escape
 from types import MappingProxyType
-from typing import Any
 
 import streamlit as st
 
 from simulator.figures.phases import phases_info, plot_phases
+from simulator.figures.swimlanes.words import lane_words, request_word
 from simulator.i18n import N_
 from simulator.i18n import gettext as _
 from simulator.traces.critical import critical_path, sentence, totals
 from simulator.traces.spans import Request, Trace
+from simulator.ui.components import legend
 from simulator.ui.components.chart_view import chart_view
 from simulator.ui.kit.plain import plain
 from simulator.ui.sessions.runs import Shown
@@ -43,13 +46,11 @@ def show(shown: Shown) -> None:
         st.markdown(f"#### {plain(sentence(critical_path(request, trace.backends, trace.duration_ms)))}")
         if request.error:
             st.markdown(f":red[✕ {plain(request.error)}]")
-    rows = [_row(each, astuple(critical_path(each, trace.backends, trace.duration_ms))) for each in by_time]
-    rows.append({_("Request"): _("all"), **_times(astuple(totals(trace).parts))})
-    st.dataframe(rows, hide_index=True, column_config=_config())
+    st.html(table(trace, by_time))
     st.caption(
         _(
             "Milliseconds. Lock waits are sampled from pg_stat_activity every 10 ms: shorter ones are counted as SQL. "
-            "Application is Python, and waiting for a processor."
+            "Application is Python, taking a connection that lies ready, and waiting for a processor."
         )
     )
 
@@ -66,36 +67,41 @@ def _phases(trace: Trace) -> None:
         key="sessions_phases",
         label=_("A bar a kind of request: what the time of its median request went into; below it a dot a request"),
     )
+    legend.show(figure)
     st.caption(
         _(
             "Each bar is one request that was made: {names}. Those that failed stand apart, by what they failed with. "
             "p50 and p95 are requests, too: half of them, and 95 of 100, took no longer."
-        ).format(names=", ".join(f"{plain(row.median)}" for row in info.rows[:MAX_NAMED]))
+        ).format(names=_(", ").join(plain(request_word(row.median)) for row in info.rows[:MAX_NAMED]))
     )
 
 
 def title(request: Request | None) -> str:
-    return (
-        " · ".join(filter(None, (request.name, _(request.title) if request.title else request.key))) if request else ""
-    )
+    """As its lane is called."""
+    return lane_words(request) if request else ""
 
 
-def _row(request: Request, parts: tuple[float, ...]) -> dict[str, object]:
-    return {
-        _("Request"): title(request),
-        _("Outcome"): _(_OUTCOMES.get(request.outcome, request.outcome or "–")),
-        **_times(parts),
-    }
+def table(trace: Trace, requests: Sequence[Request]) -> str:
+    """A row a request and one of all, in milliseconds; as HTML, in the page's own size of letters."""
+    heads = (_("Request"), _("Outcome"), _("Total"), *_names())
+    rows = [
+        _row(title(each), _outcome(each), astuple(critical_path(each, trace.backends, trace.duration_ms)))
+        for each in requests
+    ]
+    rows.append(_row(_("all"), "", astuple(totals(trace).parts)))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    return f'<div class="tx-wide tx-long"><table class="tx-times"><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
-def _times(parts: tuple[float, ...]) -> dict[str, object]:
-    return {_("Total"): sum(parts), **dict(zip(_names(), parts, strict=True))}
+def _row(name: str, outcome: str, parts: tuple[float, ...]) -> str:
+    cells = (outcome, *(f"{ms:.1f}" for ms in (sum(parts), *parts)))
+    return f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+
+
+def _outcome(request: Request) -> str:
+    return _(_OUTCOMES.get(request.outcome, request.outcome or "–"))
 
 
 def _names() -> tuple[str, ...]:
     """In the order of Parts."""
     return (_("Pool queue"), _("Connecting"), _("Lock"), _("SQL"), _("COMMIT"), _("LLM"), _("Application"))
-
-
-def _config() -> dict[str, Any]:
-    return {name: st.column_config.NumberColumn(format="%.1f") for name in (_("Total"), *_names())}

@@ -119,7 +119,7 @@ COMMIT_INSIDE_BEGIN = Mistake(
         "makes a second."
     ),
     why=N_(
-        "The block of begin() is one transaction, and commit() ends it. Everything that the Session is then asked for "
+        "The block of begin() is one transaction, and commit() ends it. From then on each query, add() and commit() "
         "within the block raises InvalidRequestError, even reading the id: the commit has expired it."
     ),
     cure=N_("flush() gives the id and keeps the transaction; commit is what the block's end does."),

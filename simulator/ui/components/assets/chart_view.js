@@ -103,7 +103,21 @@ class ChartView {
     }
   }
 
+  /** Words of two moments that would stand on each other: the lower, the later ones are told by the pointer alone. */
+  uncover() {
+    const words = [...this.chart.querySelectorAll(".textpoint text")].map(text => ({ text, box: text.getBoundingClientRect() }))
+    words.sort((one, other) => one.box.top - other.box.top || one.box.left - other.box.left)
+    const shown = []
+    for (const { text, box } of words) {
+      const covers = other => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom
+      const covered = shown.some(covers)
+      text.classList.toggle("txc-covered", covered)
+      if (!covered) shown.push(box)
+    }
+  }
+
   listen() {
+    this.uncover()
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn ?? 0) + 1)
     if (this.listening || this.left) return
     this.listening = true
@@ -118,6 +132,7 @@ class ChartView {
       const same = bar && points.some(p => p.curveNumber === bar.curveNumber && p.pointNumber === bar.pointNumber)
       if (bar && !same) this.plotly.Fx.hover(this.chart, [bar])
     })
+    this.chart.on("plotly_relayout", () => this.uncover())
     this.chart.addEventListener("click", event => {
       const lane = this.laneAt(event)
       if (lane) this.tell("lane", lane.name)

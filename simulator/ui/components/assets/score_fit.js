@@ -1,5 +1,6 @@
 // Texts that fit: a bar's label is wrapped and cut to the pixels it has, measured in the font it is drawn with.
 
+const SIZES = [1, 0.875, 0.75] // of the font size: the smaller for labels that would not fit otherwise
 const ELLIPSIS = "…"
 const LEAST = 4 // characters of a cut text that still say something
 const pen = document.createElement("canvas").getContext("2d")

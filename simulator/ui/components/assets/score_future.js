@@ -1,7 +1,5 @@
 // What is to come: it is covered, and each statement of the schedule is an empty box with what will be sent.
 
-const SIZES = [1, 0.875, 0.75] // of the font size: the smaller for labels that would not fit otherwise
-
 /** What is told of a statement to whoever points at it, at this step: nothing that only a later one brings. */
 function tellUntil(traces, tellings, step) {
   for (const [t, { customdata, hovertext }] of traces.entries()) {
@@ -30,9 +28,8 @@ class Future {
 
   /** Nothing of what a statement comes to; one that only a retry sends is not known of. On the time axis nothing at all:
    *  a box there would say when it comes, and how long it takes. */
-  outline(full, traces, meta, marks, step) {
+  outline(full, traces, meta, marks, step, sizes) {
     if (meta.axis !== "steps") return this.box.replaceChildren()
-    const sizes = SIZES.map(size => size * full.font.size)
     const colors = new Map(meta.lanes.flat().map(lane => [lane.name, lane.color]))
     const boxes = []
     for (const { yaxis = "y", ...trace } of traces) {

@@ -3,18 +3,29 @@
 
 const READING_MS = 1500 // no longer than this the picture waits for the texts
 
-/** The browser has nothing more urgent to do: what has come to the page is painted. */
+/** The browser has nothing more urgent to do: whoever clicks or asks is answered first. */
 const idle = () =>
   new Promise(resolve => {
     if (window.requestIdleCallback) window.requestIdleCallback(() => resolve(), { timeout: READING_MS })
     else setTimeout(resolve)
   })
 
+/** What has come to the page is painted; in a tab that nobody sees nothing is, and nothing waits for it. */
+const painted = () =>
+  new Promise(resolve => {
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve()))
+    setTimeout(resolve, READING_MS)
+  })
+
 /** Plotly from this app's own route: found beside Streamlit's own scripts, so it works below any base path.
- *  To read the script takes a browser longer than to show a page's texts, so they come first. */
+ *  To read the script, and to draw for the first time, takes a browser longer than to show a page's texts: the texts come
+ *  first, and between the two the page is there for whoever uses it. */
 function loadPlotly(script) {
-  if (window.Plotly?.react) return Promise.resolve(window.Plotly)
-  return (window.txscopePlotly ??= idle().then(() => added(script)))
+  if (window.Plotly?.react && !window.txscopePlotly) return Promise.resolve(window.Plotly)
+  return (window.txscopePlotly ??= painted()
+    .then(idle)
+    .then(() => added(script))
+    .then(plotly => painted().then(idle).then(() => plotly)))
 }
 
 function added(script) {

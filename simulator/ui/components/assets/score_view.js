@@ -1,31 +1,19 @@
 // The score in the page: Plotly.react for the picture, and a playhead that needs no redrawing.
 
-const PLACES_PX = [100, 110, 120, 130, 140, 150] // the widths of a step that are tried until no label is cut
-const BAR_EDGE = 0.29 // half a bar, in lanes
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false }
-
-/** What each bar says of its statement, by position. */
-const labelsOf = traces =>
-  new Map(traces.flatMap(({ customdata }) => customdata ?? []).filter(([, label]) => label).map(([at, label]) => [at, label]))
-
-/** Whether a stretch of pixels lies on another one, or goes beyond a plot that is so wide. */
-const crowded = ([left, right], others, width) =>
-  left < 0 || right > width || others.some(([from, to]) => left < to && from < right)
-
-/** Label and result of a bar where there is little room. */
-const briefOf = each => each.slice(6)
 
 class ScoreView extends Transport {
   constructor(root) {
     super(root)
     this.chart = root.querySelector(".txs-chart")
     this.frame = root.querySelector(".txs-frame")
-    this.lanes = root.querySelector(".txs-lanes")
+    this.lanes = new Lanes(root.querySelector(".txs-lanes"))
+    this.labels = new Labels()
     this.future = new Future()
     this.head = element("txs-head")
     this.scene = new Scene()
     this.order = new Order(this)
-    this.sheet = new CSSStyleSheet()
+    this.telling = new Telling()
     this.figureText = ""
     this.observer = new ResizeObserver(() => {
       cancelAnimationFrame(this.nextFrame)
@@ -45,8 +33,7 @@ class ScoreView extends Transport {
       this.figureText = figure
       this.revision = (this.revision ?? 0) + 1
       this.figure = JSON.parse(figure)
-      this.texts = (this.figure.layout.annotations ?? []).map(note => note.text)
-      this.labelOf = labelsOf(this.figure.data)
+      this.labels.take(this.figure, this.marks.length, this.revision)
       this.tellings = this.figure.data.map(trace => trace.hovertext)
     }
     this.order.take(this.movable, labels)
@@ -63,15 +50,15 @@ class ScoreView extends Transport {
     const box = element("txs-message")
     box.textContent = this.data.labels.unavailable ?? ""
     this.chart.replaceChildren(box)
-    this.tellStep()
+    this.tell()
   }
 
   /** Draws where figure, theme or size have changed since; `stale` labels are reason enough. */
   draw(stale = false) {
     const visible = this.frame.clientWidth
     if (this.left || !visible || !this.plotly || !this.figure) return
-    const look = lookOf(this.root)
-    const width = look.room ? visible : Math.max(visible, this.roomNeeded(look))
+    const look = (this.look = lookOf(this.root))
+    const width = look.room ? visible : Math.max(visible, this.labels.roomNeeded(look))
     const wanted = JSON.stringify([this.revision, look, width])
     if (wanted === this.drawn && !stale) return this.show()
     this.drawn = wanted
@@ -81,96 +68,10 @@ class ScoreView extends Transport {
     const shownRange = this.chart._fullLayout?.xaxis?.range
     const kept = shownRange && this.keptRevision === layout.uirevision ? shownRange : layout.xaxis.range
     const traces = this.figure.data.map(trace => ({ ...trace, hovertext: trace.hovertext && [...trace.hovertext] }))
-    this.fit(traces, layout, kept, width, look)
+    this.labels.fit(traces, layout, kept, width, look)
     this.keptRevision = layout.uirevision
     this.chart.querySelector(".txs-message")?.remove()
     this.plotly.react(this.chart, traces, layout, CONFIG).then(() => this.listen())
-  }
-
-  /** On the step axis a place is as wide as its labels want; where there are many, the chart scrolls sideways. */
-  roomNeeded(look) {
-    const { meta, margin } = this.figure.layout
-    if (meta.axis !== "steps") return 0
-    const wanted = JSON.stringify([this.revision, look])
-    if (this.roomFor !== wanted) {
-      this.placePx = PLACES_PX.find(place => this.whole(place * look.scale, look)) ?? PLACES_PX.at(-1)
-      this.roomFor = wanted
-    }
-    return (this.marks.length * this.placePx + margin.l + margin.r) * look.scale
-  }
-
-  /** Whether no label is cut where a step is so many pixels wide. */
-  whole(place, look) {
-    const { layout, data } = this.figure
-    const plot = (layout.height - layout.margin.t - layout.margin.b) * look.scale
-    const sizes = SIZES.map(size => size * layout.font.size * look.scale)
-    return data.every(trace => {
-      const height = trace.width * laneShare(layout[axisName(trace.yaxis)]) * plot
-      return (trace.customdata ?? []).every(
-        (each, i) => fitText(each[1], each[2], trace.x[i] * place, height, sizes, look.family, briefOf(each)).whole,
-      )
-    })
-  }
-
-  /** Labels that fit their bars; on the time axis a label that does not may stand to the right of its bar. */
-  fit(traces, layout, range, width, look) {
-    const pixels = (width - layout.margin.l - layout.margin.r) / (range[1] - range[0])
-    const plot = layout.height - layout.margin.t - layout.margin.b
-    const sizes = SIZES.map(size => size * layout.font.size)
-    const starts = {}
-    for (const trace of traces) {
-      if (!trace.customdata) continue
-      trace.y.forEach((y, i) => (starts[(trace.yaxis ?? "y") + y] ??= []).push(trace.base[i]))
-    }
-    for (const trace of traces) {
-      if (!trace.customdata) continue
-      const height = trace.width * laneShare(layout[axisName(trace.yaxis)]) * plot
-      const fitted = trace.customdata.map((each, i) => {
-        const [, label, result] = each
-        const end = trace.base[i] + trace.x[i]
-        const inside = fitText(label, result, trace.x[i] * pixels, height, sizes, look.family, briefOf(each))
-        if (inside.whole) return inside
-        const next = starts[(trace.yaxis ?? "y") + trace.y[i]].filter(start => start >= end - 1e-9)
-        const free = (Math.min(range[1], ...next) - end) * pixels
-        const beside = fitText(label, result, free, height, sizes, look.family)
-        return beside.whole && layout.meta.axis === "time" ? { ...beside, outside: true } : inside
-      })
-      trace.text = fitted.map(each => each.text)
-      trace.textposition = fitted.map(each => (each.outside ? "outside" : "inside"))
-      trace.insidetextfont = { ...trace.insidetextfont, size: fitted.map(each => each.size) }
-      trace.outsidetextfont = { color: look.text, size: fitted.map(each => each.size) }
-    }
-    this.fitNotes(layout, range, pixels, look)
-    this.sized = this.signature(range, width)
-  }
-
-  /** A pill has the room of what it is about; one without bounds says less where it would lie on another, or stand out. */
-  fitNotes(layout, range, pixels, look) {
-    const notes = layout.annotations ?? []
-    const widthOf = (note, text = note.text) => textWidth(plainText(text), note.font.size, look.family) + 10 * look.scale
-    for (const [i, note] of notes.entries()) {
-      const { from, to, short } = layout.meta.notes[i]
-      if (from == null) continue
-      const room = (to - from) * pixels
-      note.text = widthOf(note, this.texts[i]) <= room ? this.texts[i] : short
-      note.visible = note.text !== "" && (room > 6 || layout.meta.axis === "steps")
-    }
-    const reaches = note => {
-      const x = (note.x - range[0]) * pixels + (note.xshift ?? 0)
-      const width = widthOf(note)
-      return note.xanchor === "right" ? [x - width, x] : [x, x + width]
-    }
-    for (const [i, note] of notes.entries()) {
-      const { from, short } = layout.meta.notes[i]
-      if (from != null || !short) continue
-      const beside = notes.filter(other => other !== note && other.y === note.y && other.yref === note.yref)
-      const others = beside.filter(other => other.text && !other.showarrow).map(reaches)
-      if (crowded(reaches(note), others, (range[1] - range[0]) * pixels)) note.text = short
-    }
-  }
-
-  signature(range, width) {
-    return [((range[1] - range[0]) / width).toPrecision(5), this.revision, this.scale].join()
   }
 
   listen() {
@@ -188,7 +89,7 @@ class ScoreView extends Transport {
   /** Labels were fitted to a range that is no longer shown: draw again. */
   refit() {
     const full = this.chart._fullLayout
-    const stale = this.signature(full.xaxis.range, full.width) !== this.sized
+    const stale = !this.labels.fitted(full.xaxis.range, full.width, this.scale)
     if (stale) this.draw(true)
     return stale
   }
@@ -209,8 +110,7 @@ class ScoreView extends Transport {
     tellUntil(this.chart.data, this.tellings, this.step)
     this.place()
     this.caption()
-    this.tellEnd(this.step < this.marks.length - 1)
-    this.tellStep()
+    this.tell()
   }
 
   /** Known at this step, but at a moment of it that has not come yet. */
@@ -218,31 +118,11 @@ class ScoreView extends Transport {
     return since === this.step && this.scene.holds(Math.round(this.chart._fullLayout.annotations[i].y), from != null)
   }
 
-  /** What the run came to stands elsewhere on the page, and is covered there until its last step. */
-  tellEnd(open) {
-    const { pending } = this.data.labels
-    if (!this.data.ends) return
-    document.documentElement.toggleAttribute("data-txs-open", open)
-    document.documentElement.style.setProperty("--txs-pending", JSON.stringify(pending ?? ""))
-  }
-
-  /** What the page says of a run, and of a step of it, is seen with its figure: in the same frame. */
-  tellStep() {
-    const { run } = this.data
-    if (!run) return
-    if (!document.adoptedStyleSheets.includes(this.sheet)) document.adoptedStyleSheets.push(this.sheet)
-    document.documentElement.toggleAttribute("data-txs-told", true)
-    const said = `[data-txs-of]:not([data-txs-of="${run}"]) { visibility: hidden }
-      [data-txs-at~="${run}.${this.step}"] { display: block }`
-    if (said !== this.toldStep) this.sheet.replaceSync(said)
-    this.toldStep = said
-  }
-
-  tellNothing() {
-    const { adoptedStyleSheets: sheets } = document
-    if (!sheets.includes(this.sheet)) return
-    document.adoptedStyleSheets = sheets.filter(sheet => sheet !== this.sheet)
-    document.documentElement.toggleAttribute("data-txs-told", false)
+  /** What the page says of the run, and of this step of it. */
+  tell() {
+    const { ends, labels, run } = this.data
+    if (ends) this.telling.cover(this.step < this.marks.length - 1, labels.pending ?? "")
+    if (run) this.telling.step(run, this.step)
   }
 
   place() {
@@ -262,7 +142,8 @@ class ScoreView extends Transport {
     const top = full._size.t
     const height = full._size.h
     this.future.cover(full, last ? axis._length : at)
-    this.future.outline(full, this.chart.data, this.figure.layout.meta, this.marks, this.step)
+    const sizes = sizesOf(this.look, full.font.size)
+    this.future.outline(full, this.chart.data, this.figure.layout.meta, this.marks, this.step, sizes)
     this.future.cut(above, last ? Infinity : axis._offset + at)
     this.future.hideTicks(this.chart, this.figure.layout.meta, last ? Infinity : axis.p2d(at))
     Object.assign(this.head.style, {
@@ -275,7 +156,7 @@ class ScoreView extends Transport {
     this.drawScene()
     this.root.querySelector("[data-act=reset]").hidden = !this.zoomed(axis)
     this.showOrder(full)
-    this.nameLanes(full)
+    this.lanes.name(full, this.figure.layout.meta)
     this.follow(axis._offset + at)
   }
 
@@ -313,7 +194,7 @@ class ScoreView extends Transport {
       steps: axis === "steps",
       lanes: lanes[0].map(({ name, color }) => [name, color]),
       edge: BAR_EDGE,
-      labelOf: position => this.labelOf.get(position) ?? "",
+      labelOf: position => this.labels.of.get(position) ?? "",
     })
   }
 
@@ -337,32 +218,6 @@ class ScoreView extends Transport {
     const [start, end] = this.figure.layout.xaxis.range
     const slack = 1e-6 * (end - start)
     return Math.abs(axis.range[0] - start) > slack || Math.abs(axis.range[1] - end) > slack
-  }
-
-  /** Names of the lanes stay at the left when the chart scrolls. */
-  nameLanes(full) {
-    const names = []
-    for (const [row, lanes] of this.figure.layout.meta.lanes.entries()) {
-      const axis = full[row ? `yaxis${row + 1}` : "yaxis"]
-      for (const [lane, { name, color }] of lanes.entries()) {
-        const label = element("txs-lane")
-        label.textContent = name
-        label.style.setProperty("--txs-color", color)
-        label.style.top = `${axis._offset + axis.d2p(lane)}px`
-        names.push(label)
-      }
-    }
-    for (const note of full.annotations.slice(0, this.figure.layout.meta.titles)) {
-      const title = element("txs-title")
-      title.textContent = plainText(note.text)
-      title.style.background = note.bgcolor
-      title.style.color = note.font.color
-      title.style.top = `${full._size.t + (1 - note.y) * full._size.h}px`
-      names.push(title)
-    }
-    this.lanes.style.width = `${full._size.l}px`
-    this.lanes.style.height = `${full.height}px`
-    this.lanes.replaceChildren(...names)
   }
 
   /** Keep the playhead in sight where the chart is wider than the page. */
@@ -397,8 +252,7 @@ class ScoreView extends Transport {
 
   leave() {
     this.stop()
-    this.tellEnd(false)
-    this.tellNothing()
+    this.telling.end()
     this.scene.stop()
     this.order.end()
     this.left = true
