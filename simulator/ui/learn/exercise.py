@@ -26,6 +26,7 @@ def show(chapter: Chapter, told: Told) -> None:
     """The task, the parts, and what came of the choice that was run last, as long as it stands."""
     exercise = EXERCISES[told.key]
     with st.container(key=f"learn_exercise_{told.key}", gap="small"):
+        progress.sync(told.key)
         _head(told)
         columns = st.columns(len(exercise.blanks), gap="medium")
         choice = {}
@@ -82,7 +83,7 @@ def _judge(told: Told, exercise: Exercise, choice: Choice) -> None:
         figures.lanes(name, tried.shown)
     if tried.passed and told.key not in progress.passed():
         progress.add((told.key,))
-        st.rerun(scope="app")
+        st.rerun(scope="fragment")
 
 
 def _verdict(told: Told, tried: Tried) -> None:

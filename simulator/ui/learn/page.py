@@ -47,7 +47,6 @@ def show(where: Where) -> None:
     """Draw it."""
     st.html(STYLE)
     _leave(where.chapter)
-    progress.sync()
     if where.interview:
         _way_to_all()
         interview.show()
@@ -86,7 +85,6 @@ def _front(where: Where) -> None:
     overview.show()
     st.html(f'<h2 class="tx-learn-goals">{escape(_("Six goals, set by exercises"))}</h2>')
     progress.show()
-    progress.tools()
 
 
 def _interview_button() -> None:

@@ -18,10 +18,10 @@ from simulator.course.reader import chapters
 from simulator.i18n import gettext as _
 from simulator.i18n import language
 from simulator.ui.app import address
+from simulator.ui.app.language import fragment
 from simulator.ui.kit.slots import Slot, told
 
 SCRIPT = Path(__file__).with_suffix(".js")
-_KEY = "learn_progress"
 _PASSED: Slot[frozenset[str]] = Slot("learn", "passed", frozenset())
 _RESETS: Slot[int] = Slot("learn", "resets", 0)
 
@@ -36,12 +36,16 @@ def add(keys: Iterable[str]) -> None:
     _PASSED.set(_PASSED.get() | {key for key in keys if key in EXERCISES})
 
 
-def sync() -> None:
-    """Bring together what is known here and what the browser has kept. Once a script run, before it is shown."""
-    found = told(_KEY).get("kept")
+def sync(name: str) -> None:
+    """Bring together what is known here and what the browser has kept, before it is shown.
+
+    Called in a fragment, by its own name: what the browser tells runs that fragment again, and not the page.
+    """
+    key = f"learn_progress_{name}"
+    found = told(key).get("kept")
     if isinstance(found, dict) and found.get("resets") == _RESETS.get():
         add(map(str, found.get("passed", ())))
-    _component()(key=_KEY, data={"passed": sorted(_PASSED.get()), "resets": _RESETS.get()}, on_kept_change=_nothing)
+    _component()(key=key, data={"passed": sorted(_PASSED.get()), "resets": _RESETS.get()}, on_kept_change=_nothing)
 
 
 def reset() -> None:
@@ -50,15 +54,18 @@ def reset() -> None:
     _RESETS.set(_RESETS.get() + 1)
 
 
+@fragment
 def show() -> None:
     """The six goals on their way, with a link to what sets each; then how to take them along."""
+    sync("goals")
     done = passed()
     for stretch, goals in groupby(GOALS, key=lambda goal: goal.stretch):
         items = "".join(_goal(goal, done) for goal in goals)
         st.html(f'<section class="tx-learn-stretch"><h3>{escape(_(stretch))}</h3><ul>{items}</ul></section>')
+    _tools()
 
 
-def tools() -> None:
+def _tools() -> None:
     """Take them along, or begin anew."""
     with st.container(horizontal=True, vertical_alignment="center", key="learn_tools"):
         with st.popover(_("Take it along"), icon="🔗"):
