@@ -31,7 +31,9 @@ def drive(page: Page) -> None:
 
 def press(page: Page, session: str, statements: int) -> None:
     """Click the session's next statement; the score has so many afterwards."""
-    once_more(page).locator(f".st-key-locks_drive_move_{session[1:]} button").click()
+    button = once_more(page).locator(f".st-key-locks_drive_move_{session[1:]} button")
+    expect(button).to_have_count(1)  # what the step before left on the page is gone
+    button.click()
     expect(page.locator(".txs-count").first).to_have_text(f"{statements} / {statements}")
 
 
