@@ -3,6 +3,7 @@
 from simulator.experiments.orders.cells import Cell, Sample, Sweep
 from simulator.experiments.orders.progress import Progress
 from simulator.experiments.orders.repeated import Fingerprint, explore, fingerprint, interleavings
+from simulator.experiments.orders.smallest import Smallest, smallest
 from simulator.experiments.orders.sweep import Sought, sweep
 
 __all__ = [
@@ -10,10 +11,12 @@ __all__ = [
     "Fingerprint",
     "Progress",
     "Sample",
+    "Smallest",
     "Sought",
     "Sweep",
     "explore",
     "fingerprint",
     "interleavings",
+    "smallest",
     "sweep",
 ]
