@@ -37,11 +37,11 @@ def _level(sweep: Sweep) -> dict[str, Any]:
         "complete": sweep.complete,
         "possible": sweep.possible,
         "outcomes": {outcome.value: count for outcome, count in sweep.by_outcome.items()},
-        "varying": sweep.varying,
+        "racing": sweep.racing,
         "runs": sweep.runs,
         "cells": len(sweep.cells),
         "simplest_wrong": None if sweep.simplest_wrong is None else _cell(sweep.simplest_wrong),
-        "vary": [_cell(cell) for cell in sweep.cells if cell.varies],
+        "races": [_cell(cell) for cell in sweep.cells if cell.race],
         "sample": None if sweep.sample is None else _sample(sweep.sample),
         "elapsed_ms": sweep.elapsed_ns / 1e6,
     }
@@ -85,8 +85,8 @@ def orders_lines(sweep: Sweep) -> Iterator[str]:
     yield f"{sweep.isolation.value}: {_covered(sweep)}"
     for outcome, count in sorted(sweep.by_outcome.items(), key=lambda item: -item[1]):
         yield f"  {count:8,}  {outcome.value}"
-    if sweep.varying:
-        yield f"  {sweep.varying:8,}  {_('come out otherwise when they are run again')}"
+    if sweep.racing:
+        yield f"  {sweep.racing:8,}  {_('the server chooses whom it serves first')}"
     if sweep.simplest_wrong is not None:
         yield "  " + _("The simplest that goes wrong: {order}").format(order=" ".join(sweep.simplest_wrong.order))
         yield f"  {sweep.simplest_wrong.told}"

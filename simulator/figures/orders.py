@@ -22,8 +22,8 @@ from simulator.model import Isolation, Outcome
 
 #: Where a square leads: the variant's key, the level, the order.
 Link = Callable[[str, Isolation, Order], str]
-#: The sign of an order that comes out now so, now otherwise.
-VARIES = "≈"
+#: The sign of an order in which the server chooses whom it serves first.
+RACE = "≈"
 
 
 class Square(NamedTuple):
@@ -44,7 +44,7 @@ class Grid(NamedTuple):
     #: of those that were run, or stand for others
     possible: int
     wrong: int
-    varying: int
+    racing: int
     #: orders in which a transaction was run again, or given up, and nothing is wrong
     retried: int
     given_up: int
@@ -71,7 +71,7 @@ class OrdersInfo(NamedTuple):
     def outcomes(self) -> tuple[Outcome, ...]:
         """What there is to explain."""
         cells = (s.cell for row in self.rows for grid in row.grids for s in grid.squares)
-        found = {cell.outcome for cell in cells if cell is not None and not cell.varies}
+        found = {cell.outcome for cell in cells if cell is not None and not cell.race}
         return tuple(outcome for outcome in OUTCOMES if outcome in found)
 
 
@@ -96,7 +96,7 @@ def _grid(sweep: Sweep) -> Grid:
         total=sweep.total,
         possible=sweep.possible,
         wrong=sweep.wrong,
-        varying=sweep.varying,
+        racing=sweep.racing,
         retried=counts.get(Outcome.RETRIED, 0),
         given_up=counts.get(Outcome.ABORTED, 0) + counts.get(Outcome.DEADLOCK, 0),
         sample=sweep.sample,
@@ -115,7 +115,8 @@ def _squares(sweep: Sweep) -> list[Square]:
 def headline(row: Row) -> str:
     """What the orders of one variant come to, level by level: one sentence."""
     said = [_clause(grid, first=not number) for number, grid in enumerate(row.grids)]
-    return _("{clauses}.").format(clauses=_("; ").join(said))
+    text = _("{clauses}.").format(clauses=_("; ").join(said))
+    return text[:1].upper() + text[1:]
 
 
 def _clause(grid: Grid, *, first: bool) -> str:
@@ -143,10 +144,12 @@ def _clause(grid: Grid, *, first: bool) -> str:
         )
         if grid.given_up
         else "",
-        ngettext("{n} comes out now so, now otherwise", "{n} come out now so, now otherwise", grid.varying).format(
-            n=f"{grid.varying:,}"
-        )
-        if grid.varying
+        ngettext(
+            "in {n} more the server chooses whom it serves first",
+            "in {n} more the server chooses whom it serves first",
+            grid.racing,
+        ).format(n=f"{grid.racing:,}")
+        if grid.racing
         else "",
     ]
     return _(", ").join(filter(None, (text, *more)))
@@ -158,9 +161,9 @@ def hover(square: Square) -> str:
     lines = [" → ".join(square.order)]
     if cell is None:
         return "\n".join([*lines, _("not run yet")])
-    if cell.varies:
+    if cell.race:
         seen = ", ".join(f"{outcome_word(outcome)} {count}×" for outcome, count in cell.seen)
-        lines.append(_("The server chooses whom it serves first: {seen}.").format(seen=seen))
+        lines.append(_("The server chooses whom it serves first; seen so far: {seen}.").format(seen=seen))
     lines.append(str(cell.told) or outcome_word(cell.outcome))
     if square.stands_for > 1 and cell.stuck_at is not None:
         text = ngettext("{n} order begins like this.", "{n} orders begin like this.", square.stands_for)
@@ -211,11 +214,11 @@ def _square_html(square: Square, at: tuple[str, Isolation, Order], info: OrdersI
     if cell is None:
         return f'<i class="tx-blank{here}" title="{text}"></i>'
     style = OUTCOMES[cell.outcome]
-    sign = VARIES if cell.varies else style.symbol
+    sign = RACE if cell.race else style.symbol
     number = f"<small>{square.stands_for:,}</small>" if square.stands_for > 1 else ""
     plain = cell.outcome is Outcome.IMPOSSIBLE
     color = "" if plain else f' style="background:{style.color};color:{text_on(style.color)}"'
-    kind = f"{'tx-dim' if plain else 'tx-solid'}{' tx-varies' if cell.varies else ''}{here}"
+    kind = f"{'tx-dim' if plain else 'tx-solid'}{' tx-race' if cell.race else ''}{here}"
     inner = f'<span aria-hidden="true">{sign}</span>{number}'
     label = f'title="{text}" aria-label="{text}" data-outcome="{cell.outcome.value}"{color}'
     if link is None:
@@ -231,8 +234,8 @@ def _legend_html(info: OrdersInfo) -> str:
         color = "" if plain else f' style="background:{style.color};color:{text_on(style.color)}"'
         kind = "tx-dim" if plain else "tx-solid"
         parts.append(f'<span><i class="{kind}"{color}>{style.symbol}</i> {escape(outcome_word(outcome))}</span>')
-    if any(s.cell is not None and s.cell.varies for row in info.rows for grid in row.grids for s in grid.squares):
-        parts.append(f'<span><i class="tx-dim tx-varies">{VARIES}</i> {escape(_("now so, now otherwise"))}</span>')
+    if any(s.cell is not None and s.cell.race for row in info.rows for grid in row.grids for s in grid.squares):
+        parts.append(f'<span><i class="tx-dim tx-race">{RACE}</i> {escape(_("the server chooses"))}</span>')
     return f'<div class="tx-orders-legend">{"".join(parts)}</div>'
 
 
@@ -255,7 +258,7 @@ _STYLE = """
 .tx-squares small { font-size: .72rem; font-weight: 600; line-height: 1.1 }
 .tx-squares .tx-dim, .tx-orders-legend .tx-dim { border: 1px solid currentColor; opacity: .45; font-weight: 400 }
 .tx-squares .tx-blank { border: 1px dashed currentColor; opacity: .3 }
-.tx-varies { outline: .18rem dashed currentColor; outline-offset: -.3rem }
+.tx-race { outline: .18rem dashed currentColor; outline-offset: -.3rem }
 .tx-squares a:hover, .tx-squares a:focus-visible { outline: .2rem solid currentColor; outline-offset: -.25rem }
 .tx-squares .tx-here { outline: .22rem solid currentColor; outline-offset: .1rem; opacity: 1 }
 .tx-orders-legend { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .7rem .6rem 0; font-size: 1.1rem }

@@ -21,7 +21,7 @@ WRONG = (Outcome.ANOMALY, Outcome.RULE_BROKEN)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One order as it was run. Of an order that was run again and came out otherwise, what it came to first."""
+    """One order as it was run; of one that was run again, what it came to first."""
 
     order: Order
     outcome: Outcome
@@ -38,15 +38,15 @@ class Cell:
     print: Fingerprint | None = None
     #: by outcome, how often: of an order in which the server chooses whom it serves first
     seen: tuple[tuple[Outcome, int], ...] = ()
-    #: runs of it gave different results, at least in what is stored
-    varies: bool = False
+    #: the server itself chose whom it served first: nothing of it is certain, and `seen` tells how often what came
+    race: bool = False
     #: the first steps of it, behind which nothing else was run: the next one cannot be sent
     stuck_at: int | None = None
 
     @property
     def wrong(self) -> bool:
-        """What is stored or seen is wrong, in every run of it."""
-        return not self.varies and self.outcome in WRONG
+        """What is stored or seen is wrong, and will be again."""
+        return not self.race and self.outcome in WRONG
 
     @property
     def can_be_wrong(self) -> bool:
@@ -104,15 +104,15 @@ class Sweep:
 
     @cached_property
     def possible(self) -> int:
-        """Of these, those that can be carried out."""
-        return sum(cell.count for cell in self.cells if cell.possible)
+        """Of these, those that can be carried out, whoever is served first."""
+        return sum(cell.count for cell in self.cells if cell.possible and not cell.race)
 
     @cached_property
     def by_outcome(self) -> Mapping[Outcome, int]:
-        """How many orders came to what; without those that vary."""
+        """How many orders came to what; without those that the server's own race decides."""
         found: dict[Outcome, int] = {}
         for cell in self.cells:
-            if not cell.varies:
+            if not cell.race:
                 found[cell.outcome] = found.get(cell.outcome, 0) + cell.count
         return found
 
@@ -121,8 +121,9 @@ class Sweep:
         return sum(cell.count for cell in self.cells if cell.wrong)
 
     @property
-    def varying(self) -> int:
-        return sum(cell.count for cell in self.cells if cell.varies)
+    def racing(self) -> int:
+        """Orders that the server's own race decides."""
+        return sum(cell.count for cell in self.cells if cell.race)
 
     @cached_property
     def simplest_wrong(self) -> Cell | None:

@@ -26,7 +26,11 @@ class Nearest:
 def nearest(sweep: Sweep) -> Nearest | None:
     """The pair with the fewest exchanges of neighbours, of these the simplest; None where there is none."""
     plan = Plan.of(sweep.variant)
-    safe = [(cell, plan.mask(cell.order)) for cell in sweep.cells if cell.possible and not cell.can_be_wrong]
+    safe = [
+        (cell, plan.mask(cell.order))
+        for cell in sweep.cells
+        if cell.possible and not cell.race and not cell.can_be_wrong
+    ]
     wrong = [(cell, plan.mask(cell.order)) for cell in sweep.cells if cell.wrong]
     pairs = ((one, other, (a ^ b).bit_count()) for one, a in safe for other, b in wrong)
     best = min(pairs, key=lambda pair: (pair[2], pair[1].switches, pair[0].switches), default=None)

@@ -22,7 +22,6 @@ from simulator.experiments.orders.dependence import Memory, Seen, seen_in
 from simulator.experiments.orders.known import Group
 from simulator.experiments.orders.plan import Order, Plan
 from simulator.experiments.orders.progress import Progress
-from simulator.experiments.orders.repeated import fingerprint
 from simulator.history.sqlstates import SqlState
 from simulator.model import Isolation, Outcome, Scenario, Schedule, Variant
 from simulator.verdict.run import RunResult, run_scenario
@@ -162,7 +161,7 @@ class _Sweeper:
         self._groups.append(group)
         self._kept |= group.kept
         cell = cell_of(result, self._plan.switches(order), self._count(group), group.stuck_at)
-        if race and cell.possible:
+        if race:
             cell = self._again(pool, cell)
         self._cells.append(cell)
         sweep = self._so_far()
@@ -213,7 +212,10 @@ class _Sweeper:
         return seen.race or (deadlock and not self._certain)
 
     def _group(self, order: Order, seen: Seen, result: RunResult, *, race: bool) -> Group:
-        stuck = result.outcome in (Outcome.IMPOSSIBLE, Outcome.WAITS_FOR_EVER) and len(seen.steps) < len(order)
+        # Where the server chooses, another order that begins alike may be carried out.
+        stuck = (
+            not race and result.outcome in (Outcome.IMPOSSIBLE, Outcome.WAITS_FOR_EVER) and len(seen.steps) < len(order)
+        )
         alone = not self._merges or race
         # A run that was cut short has not shown what its last step touched.
         alone |= not stuck and len(seen.steps) < len(order)
@@ -234,11 +236,10 @@ class _Sweeper:
         work = [pool.submit(copy_context().run, partial(self._carry_out, cell.order)) for _ in range(REPEATS)]
         results = [each.result() for each in work]
         if self._progress.is_stopped:
-            return cell
+            return replace(cell, race=True)
         self._runs += len(results)
         outcomes = Counter([cell.outcome, *(each.outcome for each in results)])
-        varies = any(fingerprint(each) != cell.print for each in results)
-        return replace(cell, seen=tuple(outcomes.most_common()), varies=varies)
+        return replace(cell, seen=tuple(outcomes.most_common()), race=True)
 
     def _so_far(self) -> Sweep:
         return Sweep(
