@@ -3,6 +3,7 @@
 import streamlit as st
 
 from simulator.ui.app.banner import problems
+from simulator.ui.orders.tab import among
 from simulator.ui.schedules import details, drive, mode, own, picker, predict, runs, timeline, verdict
 from simulator.ui.schedules.pick import ANOMALIES
 
@@ -23,6 +24,6 @@ with problems():
     verdict.headline(result)
     verdict.theory(result)
     timeline.show(pick, result)
-    details.show(pick, result)
+    details.show(pick, result, among(details.TABS))
 if result is None and pick.own:
     own.show(pick)  # whoever wrote what does not run can mend it here

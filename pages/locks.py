@@ -3,6 +3,7 @@
 import streamlit as st
 
 from simulator.ui.app.banner import problems
+from simulator.ui.orders.tab import among
 from simulator.ui.schedules import details, drive, mode, own, picker, predict, runs, timeline, waited
 from simulator.ui.schedules.pick import LOCKS
 
@@ -21,6 +22,6 @@ with problems():
     predict.tell(guess, result)
     waited.headline(result)
     timeline.show(pick, result)
-    details.show(pick, result, (*details.TABS, *details.OF_LOCKS))
+    details.show(pick, result, (*among(details.TABS), *details.OF_LOCKS))
 if result is None and pick.own:
     own.show(pick)  # whoever wrote what does not run can mend it here

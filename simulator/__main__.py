@@ -16,10 +16,21 @@ from simulator.engines.base import Engine
 from simulator.engines.start import open_engine
 from simulator.errors import ScenarioError, TxscopeError
 from simulator.experiments.matrix import fix_table, hermitage_table
+from simulator.experiments.orders import Smallest, Sought, sweep
+from simulator.experiments.orders.sweep import BUDGET
 from simulator.experiments.spec_files import difference, run_spec, superusers_place, visitors_place
 from simulator.export.deadlock import deadlock_text
 from simulator.export.findings import exit_code, findings_json, findings_text
 from simulator.export.json import matrix_json, run_json
+from simulator.export.orders import (
+    orders_json,
+    orders_lines,
+    smallest_lines,
+    smallest_of,
+    smallest_spec,
+    smallest_test,
+    smallest_toml,
+)
 from simulator.export.spec import run_spec_text
 from simulator.export.text import matrix_text, report_text, run_text
 from simulator.findings import judge_trace
@@ -76,6 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--as", dest="kind", choices=("spec",), default="spec", help="isolationtester's (the default)")
     export.set_defaults(command=_export)
 
+    orders = commands.add_parser("orders", help="run every order of a scenario's steps and say how many go wrong")
+    _add_scenario(orders)
+    orders.add_argument(
+        "--level",
+        type=_level,
+        action="append",
+        help="RU, RC, RR, SER; may be repeated (default: all of the scenario's)",
+    )
+    orders.add_argument("--budget", type=int, default=BUDGET, metavar="N", help=f"runs a level (default: {BUDGET})")
+    orders.add_argument("--full", action="store_true", help="run those too that cannot differ from one that has run")
+    orders.add_argument("--json", action="store_true", help="for each level: total, possible, counts, the smallest")
+    orders.add_argument("--pytest", type=Path, metavar="FILE", help="keep the smallest order that goes wrong as a test")
+    orders.add_argument("--toml", type=Path, metavar="FILE", help="keep it as a scenario file")
+    orders.add_argument("--spec", type=Path, metavar="FILE", help="keep it as a file of isolationtester")
+    orders.set_defaults(command=_orders)
+
     check = commands.add_parser("check", help="say what anomalies a history has: one of Txscope's, or of Jepsen's form")
     check.add_argument("file", type=Path, help="a history that Txscope saved, or operations as JSON or EDN, one a line")
     check.set_defaults(command=_check)
@@ -116,9 +143,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_choice(parser: argparse.ArgumentParser) -> None:
+def _add_scenario(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", help="a scenario's key, or the path of a .toml or .spec file")
     parser.add_argument("--variant", help="a variant's key (default: the first); p1, p2 ... in a .spec file")
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    _add_scenario(parser)
     parser.add_argument(
         "--level", type=_level, default=Isolation.READ_COMMITTED, help="isolation level: RU, RC, RR, SER"
     )
@@ -165,6 +196,47 @@ def _result(options: argparse.Namespace) -> RunResult:
         return run_scenario(engine, scenario, variant, options.level, schedule=order, retry=retry)
     finally:
         engine.close()
+
+
+def _orders(options: argparse.Namespace) -> int:
+    scenario = _scenario(options.scenario)
+    variant = _variant(scenario, options.variant)
+    retry = Path(options.scenario).suffix != SPEC
+    engine = open_engine()
+    try:
+        sweeps = []
+        for level in options.level or scenario.levels:
+            merge = False if options.full else None
+            sought = Sought(scenario, variant, level, options.budget, merge, retry)
+            sweeps.append(sweep(engine, sought))
+            if not options.json:
+                print("\n".join(orders_lines(sweeps[-1])), flush=True)
+        worst = next((each for each in sweeps if each.simplest_wrong is not None), None)
+        found = None if worst is None else smallest_of(engine, worst)
+    finally:
+        engine.close()
+    if options.json:
+        print(json.dumps(orders_json(sweeps, found), ensure_ascii=False, indent=1))
+    elif found is not None:
+        print("\n".join(smallest_lines(found)))
+    _keep(options, found)
+    return 1 if found is not None else 0
+
+
+def _keep(options: argparse.Namespace, found: Smallest | None) -> None:
+    """Write the files that were asked for. Raises ScenarioError where there is nothing to write, or no room for it."""
+    kinds = ((options.pytest, smallest_test), (options.toml, smallest_toml), (options.spec, smallest_spec))
+    for path, text in kinds:
+        if path is None:
+            continue
+        if found is None:
+            raise ScenarioError(Text.of("No order that was run goes wrong: there is nothing to keep."))
+        try:
+            path.write_text(text(found), "utf-8")
+        except OSError as error:
+            raise ScenarioError(
+                Text.of("{name} cannot be written: {error}.", name=path.name, error=error.strerror)
+            ) from None
 
 
 def _scenario(named: str) -> Scenario:

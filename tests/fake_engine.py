@@ -16,12 +16,14 @@ from dataclasses import dataclass, field, replace
 
 from simulator.engines.base import (
     NO_SETTINGS,
+    STOPPED,
     Ask,
     Block,
     Capabilities,
     Positions,
     Probes,
     Relation,
+    Room,
     ServerInfo,
     SessionConnection,
     StateObservation,
@@ -296,6 +298,12 @@ class FakeRoom:
         matches = tuple(Matches(name, condition, self._matching(condition)) for name, condition in probes.conditions)
         return StateObservation((table,), matches, ())
 
+    def held(self) -> Watched:
+        return self.watch()
+
+    def stop(self) -> None:
+        self.deadline = STOPPED
+
     def watch(self) -> Watched:
         sessions = tuple(
             SessionSeen(
@@ -373,7 +381,13 @@ class FakeEngine:
         return self._open
 
     def create_room(
-        self, setup: Sequence[str], sessions: int, *, deadline_s: float = 10.0, live: bool = False
+        self,
+        setup: Sequence[str],
+        sessions: int,
+        *,
+        deadline_s: float = 10.0,
+        live: bool = False,
+        opened: Callable[[Room], object] | None = None,
     ) -> FakeRoom:
         if not self._alive:
             raise EngineError("no such server")

@@ -122,6 +122,9 @@ class Relation:
     digest: bool = False
 
 
+#: The deadline of a room that was stopped.
+STOPPED = 0.0
+
 #: Gives a result for each statement of a text.
 Ask = Callable[[Sequence[str]], Sequence[ResultSet]]
 
@@ -222,6 +225,12 @@ class Room(SessionHost, Protocol):
     def watch(self) -> Watched:
         """Sessions, locks and row versions while every session is settled, by the observer. Raises EngineError."""
 
+    def held(self) -> Watched:
+        """The same without the row versions: one question of the privileged side. Raises EngineError."""
+
+    def stop(self) -> None:
+        """From any thread: the time for this run is over, and what it runs is cancelled. Never raises."""
+
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Matches, ...], ...]:
@@ -263,9 +272,18 @@ class Engine(Protocol):
 
     def capabilities(self) -> Capabilities: ...
 
-    def create_room(self, setup: Sequence[str], sessions: int, *, deadline_s: float = 10.0, live: bool = False) -> Room:
+    def create_room(
+        self,
+        setup: Sequence[str],
+        sessions: int,
+        *,
+        deadline_s: float = 10.0,
+        live: bool = False,
+        opened: Callable[[Room], object] | None = None,
+    ) -> Room:
         """Make a fresh schema and run the setup in it; the run has so many seconds from when it got its place.
 
+        `opened` is called with the room before its setup runs: from then on it can be stopped.
         What a person drives by hand is `live`, lasts for minutes, and has places of its own.
         Raises EngineBusy, EngineError (setup failed, or took too long).
         """

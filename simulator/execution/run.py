@@ -65,11 +65,13 @@ class Run:
         deadline: float,
         *,
         watch: bool = False,
+        locks: bool = False,
         rule: str = "",
     ) -> None:
-        """`rule`: the scenario's, asked of every committed state too, or ""."""
+        """`watch`: locks and row versions, `locks`: these alone. `rule`: the scenario's, asked of every committed state
+        too, or ""."""
         self._room = room
-        self._watches = watch
+        self._watches, self._locks = watch, locks
         self._variant = variant
         self._log = EventLog()
         self._plan = probes(step.sql for session in variant.sessions for step in session.steps) if observe else None
@@ -107,6 +109,9 @@ class Run:
         """Record locks and row versions if the run is watched; `step` has just been settled. Raises EngineError."""
         if self._watches:
             look(self._room, self._log, step)
+        elif self._locks:
+            seen = self._room.held()
+            self._log.add(LocksObserved(**self._log.stamp(step=step), sessions=seen.sessions, locks=seen.locks))
 
     def play(self, order: Schedule, retry: bool) -> Text:
         """The whole run; a sentence where it could not be carried to its end, else nothing."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from simulator.engines.base import NO_SETTINGS, Capabilities, Room
+from simulator.engines.base import NO_SETTINGS, STOPPED, Capabilities, Room
 from simulator.engines.replies import Reply
 from simulator.errors import RunError
 from simulator.execution.answers import Answers
@@ -166,7 +166,8 @@ class Scheduler:
         """
         while lane.connection.busy:
             until = ends_by_itself(lane, self.lanes)
-            if until is None or until > self.deadline or time.monotonic() > until + LATE:
+            late = self._room.deadline == STOPPED or (until is not None and time.monotonic() > until + LATE)
+            if until is None or until > self.deadline or late:
                 raise StillWaiting(lane)
             seen = len(self._log.events)
             self._room.wait([each.connection for each in self.lanes.values() if not each.lost], TIMED_LOOK)
@@ -261,7 +262,7 @@ class Scheduler:
         """Take in what happened, until every busy session waits for an idle one. Raises RunError, Overdue."""
         pause = FIRST_LOOK
         while busy := self._pump():
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > self.deadline or self._room.deadline == STOPPED:
                 self._report_commits()
                 raise Overdue(_overdue(busy))
             connections = [lane.connection for lane in busy]

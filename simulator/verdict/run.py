@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from simulator.anomalies.checker import check
@@ -112,22 +112,28 @@ def run_scenario(
     schedule: Schedule | None = None,
     retry: bool = True,
     watch: bool = False,
+    locks: bool = False,
     deadline_s: float = 10.0,
+    opened: Callable[[Room], object] | None = None,
 ) -> RunResult:
     """Run a variant in a fresh schema and judge it; nothing of it stays on the server, however it ends.
 
     An aborted transaction is run again after the schedule, alone, as an application should (`retry`). With `watch`
     locks and row versions are recorded after every step: the state panel shows them, the verdict does not need them.
+    `locks` records them alone. `opened` is called with the room before anything runs in it.
     The run and the replays that judge it, in the same room, are over within `deadline_s`, from the moment it has a
     place, and a second for cleaning up. Raises EngineError (no room, setup failed) and ScenarioError (a guard that
     cannot be read); what goes wrong during the run is an outcome.
     """
     started = time.monotonic_ns()
     order = schedule or variant.schedule
-    room = engine.create_room((scenario.setup, variant.setup), len(variant.sessions), deadline_s=deadline_s)
+    setup = (scenario.setup, variant.setup)
+    room = engine.create_room(setup, len(variant.sessions), deadline_s=deadline_s, opened=opened)
     try:
         rule = scenario.invariant.sql if scenario.invariant else ""
-        run = Run(room, engine.capabilities(), variant, isolation, True, room.deadline, watch=watch, rule=rule)
+        run = Run(
+            room, engine.capabilities(), variant, isolation, True, room.deadline, watch=watch, locks=locks, rule=rule
+        )
         reason = run.play(order, retry)
         history = run.history()
         result = RunResult(

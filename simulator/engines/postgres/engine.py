@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from types import MappingProxyType
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from simulator.engines.base import Capabilities, ServerInfo
+from simulator.engines.base import Capabilities, Room, ServerInfo
 from simulator.engines.budget import Budget
 from simulator.engines.postgres.connection import ServerConnection
 from simulator.engines.postgres.room import Layouts, PostgresRoom
@@ -122,7 +122,13 @@ class PostgresEngine:
         return self._open
 
     def create_room(
-        self, setup: Sequence[str], sessions: int, *, deadline_s: float = DEADLINE_S, live: bool = False
+        self,
+        setup: Sequence[str],
+        sessions: int,
+        *,
+        deadline_s: float = DEADLINE_S,
+        live: bool = False,
+        opened: Callable[[Room], object] | None = None,
     ) -> PostgresRoom:
         """A tenant's fresh schema with the setup run in it. Raises EngineBusy, EngineError."""
         if sessions > MAX_SESSIONS:
@@ -145,6 +151,8 @@ class PostgresEngine:
             places.give_back(1)
             raise
         try:
+            if opened is not None:
+                opened(room)
             room.set_up(tuple(setup), self._layouts)
         except BaseException:
             room.close()

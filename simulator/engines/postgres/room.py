@@ -11,11 +11,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from psycopg import sql
 
 from simulator.engines.base import (
     NO_SETTINGS,
+    STOPPED,
     Ask,
     Block,
     Positions,
@@ -164,8 +166,7 @@ class PostgresRoom:
         """For each of these sessions that waits for a lock: why. Raises EngineError, LimitReached."""
         if self._consumption.due:
             self._patrol()
-        names = {session.backend: name for name, (session, _) in self._sessions.items()}
-        return blocks(self._control, self._label, names, sessions)
+        return blocks(self._control, self._label, self._backends(), sessions)
 
     def observe(self, probes: Probes) -> StateObservation:
         """Every table and probe, in one snapshot and one round trip. Raises NotObservedError, EngineError."""
@@ -173,13 +174,17 @@ class PostgresRoom:
 
     def watch(self) -> Watched:
         """Sessions, locks and row versions. Raises EngineError."""
-        if self._watcher is None:
-            self._watcher = Watcher(
-                self._reader.look, self._control, self._label, self._tables, self._sees_dead_versions
-            )
-        return self._watcher.look(
-            {session.backend: name for name, (session, _) in self._sessions.items()}, self.deadline
-        )
+        return self._watching().look(self._backends(), self.deadline)
+
+    def held(self) -> Watched:
+        """Sessions and locks. Raises EngineError."""
+        return Watched(*self._watching().held(self._backends(), self.deadline), ())
+
+    def stop(self) -> None:
+        """From any thread: what runs is cancelled, and nothing more has time to run. Never raises."""
+        self.deadline = STOPPED
+        with suppress(EngineError):  # the room's end closes what cannot be cancelled
+            self._control.ask("cancel_backends", [array([*self._backends(), self._reader.pid])])
 
     def match(
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
@@ -272,6 +277,16 @@ class PostgresRoom:
 
     def _cancel(self, backend: int) -> None:
         self._control.ask("cancel_backends", [array([backend])])
+
+    def _backends(self) -> dict[int, str]:
+        return {session.backend: name for name, (session, _) in tuple(self._sessions.items())}
+
+    def _watching(self) -> Watcher:
+        if self._watcher is None:
+            self._watcher = Watcher(
+                self._reader.look, self._control, self._label, self._tables, self._sees_dead_versions
+            )
+        return self._watcher
 
     def _patrol(self) -> None:
         """Whether this run takes too much of what all runs share. Raises LimitReached, EngineError."""

@@ -54,10 +54,7 @@ class Watcher:
 
     def look(self, backends: Mapping[int, str], deadline: float) -> Watched:
         """Sessions by process id -> what there is to see. Raises EngineError where a connection broke."""
-        found = result_set(self._control.ask("sessions_seen", [array(backends), self._schema.encode()], deadline))
-        rows = {int(str(row[0])): row for row in found.rows}
-        sessions = tuple(_session(rows[pid], backends) for pid in backends if pid in rows)
-        locks = _locks({pid: json.loads(str(row[-1] or "[]")) for pid, row in rows.items()}, backends)
+        sessions, locks = self.held(backends, deadline)
         closed = _closed(locks)
         free = tuple(table for table in self._tables if table.name not in closed)
         unseen = tuple(Unseen(table.name, closed[table.name]) for table in self._tables if table.name in closed)
@@ -66,6 +63,13 @@ class Watcher:
         except (Refused, NotObservedError) as error:
             return Watched(sessions, locks, (), (*unseen, *(Unseen(each.name, reason=str(error)) for each in free)))
         return Watched(sessions, locks, tables, unseen, with_dead=self._with_dead)
+
+    def held(self, backends: Mapping[int, str], deadline: float) -> tuple[tuple[SessionSeen, ...], tuple[Lock, ...]]:
+        """Sessions by process id -> what they do, and which locks they hold or want. Raises EngineError."""
+        found = result_set(self._control.ask("sessions_seen", [array(backends), self._schema.encode()], deadline))
+        rows = {int(str(row[0])): row for row in found.rows}
+        sessions = tuple(_session(rows[pid], backends) for pid in backends if pid in rows)
+        return sessions, _locks({pid: json.loads(str(row[-1] or "[]")) for pid, row in rows.items()}, backends)
 
     def _versions(self, tables: tuple[HeapTable, ...], deadline: float) -> tuple[TableVersions, ...]:
         names = tuple((table.name, table.columns) for table in tables)

@@ -52,6 +52,13 @@ LABS = (
         "locks", "🔒", N_("Locks"), N_("Who waits for whom, how a deadlock closes, and how it is cured."), TRANSACTIONS
     ),
     Lab(
+        "orders",
+        "🔀",
+        N_("Orders"),
+        N_("Every order of the steps, run for real: how many of them go wrong, at which level, and which fix ends it."),
+        TRANSACTIONS,
+    ),
+    Lab(
         "matrix",
         "🧮",
         N_("Matrix"),

@@ -37,6 +37,9 @@ class Shelf:
         return tuple(each for family in self.families for each in catalogue() if each.family == family)
 
 
+#: In a link: the number of a scenario that this person loaded.
+OWN = "own"
+
 ANOMALIES = Shelf("anomalies", ("isolation", "hermitage"), "lost_update")
 LOCKS = Shelf("locks", ("locks",), "deadlock")
 
@@ -68,6 +71,19 @@ class Pick:
     def run_id(self) -> tuple[object, ...]:
         """The same for the same run."""
         return (*self.order_id, self.isolation)
+
+
+def of_own(pick: Pick) -> dict[str, str]:
+    """What `picker` takes back to the same pick as long as this person has that scenario of their own."""
+    parts = {part.name: text for part in link(ANOMALIES).parts[1:] if (text := part.write(pick)) is not None}
+    return {OWN: str(pick.own), **parts}
+
+
+def read_own(parameters: Mapping[str, str], scenario: Scenario, number: int) -> Pick | None:
+    """The same as a pick; None where the link is of another scenario."""
+    if parameters.get(OWN) != str(number):
+        return None
+    return Link(link(ANOMALIES).parts[1:], opened(scenario, own=number)).read(parameters)[0]
 
 
 def read(parameters: Mapping[str, str], shelf: Shelf) -> tuple[Pick, tuple[str, ...]]:

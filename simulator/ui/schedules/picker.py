@@ -122,7 +122,10 @@ def story(pick: Pick) -> None:
 def follow_link(shelf: Shelf) -> bool:
     """Once, on arrival: after that the address follows the page, a moment late. Whether the person has just arrived."""
     arrived = arrival.just_now()
-    if arrived:
+    scenario = OWN_SCENARIO.get()
+    if arrived and scenario is not None and (own := link.read_own(st.query_params, scenario, _OWN_NUMBER.get())):
+        choose(own)
+    elif arrived:
         link.link(shelf).follow(choose, anew=not PICK.is_set())
         mode.follow_link()
     return arrived

@@ -1,4 +1,4 @@
-"""Every interleaving of a variant's sessions, each run for real."""
+"""What a run came to without what differs from run to run: by it an order that is run again is compared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def interleavings(variant: Variant) -> Iterator[Schedule]:
 
 
 def explore(engine: Engine, scenario: Scenario, variant: Variant, isolation: Isolation) -> Iterator[RunResult]:
-    """Run every interleaving. Those that a waiting session makes impossible say so in their result."""
+    """Run every interleaving, none left out. Those that a waiting session makes impossible say so in their result."""
     for schedule in interleavings(variant):
         yield run_scenario(engine, scenario, variant, isolation, schedule=schedule)
 
