@@ -69,7 +69,7 @@ class ServerConnection:
             return True
         try:
             idle = self.pgconn.transaction_status != pq.TransactionStatus.ACTIVE
-            with suppress(psycopg.Error):
+            with suppress(psycopg.Error, OSError):  # OSError: somebody else has just closed it
                 # The server's last words come first, the end of the connection after them.
                 while idle and self.pgconn.status == pq.ConnStatus.OK and until_readable([self.pgconn.socket], 0):
                     self.pgconn.consume_input()

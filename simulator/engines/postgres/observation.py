@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from psycopg import pq, sql
 
 from simulator.engines.base import Probes, StateObservation
+from simulator.engines.postgres.exchange import in_time
 from simulator.engines.postgres.inspector import HeapTable
 from simulator.engines.postgres.statements import compose
 from simulator.engines.postgres.wire import MAX_VALUE, result_set
@@ -61,21 +62,28 @@ class Observer:
         return self._observe(probes.without(self._refused))
 
     def match(
-        self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
+        self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]], deadline: float
     ) -> tuple[tuple[Matches, ...], ...]:
         """For each state: the keys of its recorded rows for which each condition holds.
 
-        A condition that the server refuses is left out. Raises NotObservedError, EngineError.
+        A condition that the server refuses is left out. Raises NotObservedError, DeadlinePassed, EngineError.
         """
+
+        @cache
+        def recorded(place: int, table: str) -> bytes:
+            in_time(deadline)
+            return _recorded_sql(self._schema, states[place], table)
+
         try:
-            return self._match(states, conditions)
+            return self._match(len(states), conditions, recorded)
         except NotObservedError:
             if len(conditions) < 2:
                 raise
         alone: list[tuple[tuple[Matches, ...], ...]] = []
         for condition in conditions:
+            in_time(deadline)
             with suppress(NotObservedError):
-                alone.append(self._match(states, (condition,)))
+                alone.append(self._match(len(states), (condition,), recorded))
         return tuple(tuple(found for each in alone for found in each[place]) for place in range(len(states)))
 
     def _observe(self, probes: Probes) -> StateObservation:
@@ -104,18 +112,18 @@ class Observer:
         return False
 
     def _match(
-        self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
+        self, states: int, conditions: Sequence[tuple[str, str]], recorded: Callable[[int, str], bytes]
     ) -> tuple[tuple[Matches, ...], ...]:
         queries: list[bytes] = []
-        for state in states:
-            for condition in conditions:
-                queries.append(_recorded_sql(self._schema, state, *condition))
+        for place in range(states):
+            for table, condition in conditions:
+                queries.append(recorded(place, table) + (condition or "true").encode())
                 if sum(map(len, queries)) > MAX_MATCH_BYTES:
                     raise NotObservedError(Text.of("There are too many rows and conditions to look at them again."))
         results = iter(self._ask(b";\n".join([b"BEGIN READ ONLY", *queries, b"COMMIT"]))[1:-1])
         return tuple(
             tuple(Matches(table, condition, result_set(next(results)).rows) for table, condition in conditions)
-            for _ in states
+            for _ in range(states)
         )
 
 
@@ -141,20 +149,19 @@ def _template(tables: tuple[HeapTable, ...], probes: Probes) -> bytes:
     return b";\n".join([*parts, b"COMMIT"])
 
 
-def _recorded_sql(schema: str, state: Sequence[TableState], table: str, condition: str) -> bytes:
-    """The keys of the recorded rows of a table for which a condition holds. Raises EngineError: no such table."""
+def _recorded_sql(schema: str, state: Sequence[TableState], table: str) -> bytes:
+    """The keys of the recorded rows of a table for which holds what is put behind it. Raises EngineError: no table."""
     recorded = next((known for known in state if known.table == table), None)
     if recorded is None:
         raise EngineError(f"There is no table {table}.")
     rows = json.dumps([dict(zip(recorded.columns, row.values, strict=True)) for row in recorded.rows])
-    keys = compose(
+    return compose(
         "SELECT {key} FROM pg_catalog.json_populate_recordset(NULL::{full}, {rows}) AS {table} WHERE ",
         key=_names(recorded.key_columns or recorded.columns),
         full=sql.Identifier(schema, table),
         table=sql.Identifier(table),
         rows=sql.Literal(rows),
     )
-    return keys + (condition or "true").encode()
 
 
 def _table_state(table: HeapTable, result: pq.abc.PGresult, most: int = MAX_TABLE_ROWS) -> TableState:

@@ -190,7 +190,7 @@ class PostgresRoom:
         self, states: Sequence[Sequence[TableState]], conditions: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Matches, ...], ...]:
         """Conditions that became known during the run, on the recorded rows of earlier states, by the server itself."""
-        return self._observer.match(states, conditions)
+        return self._observer.match(states, conditions, self.deadline)
 
     def ask(self, query: str) -> tuple[Row, ...]:
         """Rows of one query, a single statement, on the committed state. Raises EngineError."""
