@@ -11,18 +11,18 @@ import argparse
 import importlib
 import sys
 
-from benchmarks import signs, specs, verdicts
+from benchmarks import orders, signs, specs, verdicts
 from benchmarks.measure import machine
 
 #: name -> module with main() -> bool; in the order in which they run
 NAMES = (
-    "cells", "rival", "determinism", "observation", "live", "load", "recording", "pages", "stepping",
+    "cells", "rival", "determinism", "observation", "live", "load", "recording", "pages", "stepping", "orders",
     "elle", "verdicts", "attack", "faults", "crowd", "pool_histories",
 )  # fmt: skip
 #: runs only by its name, for as long as `--minutes` says
 SOAK = "soak"
 #: the same, with arguments of their own
-COMMANDS = {"signs": signs.command, "specs": specs.command, "verdicts": verdicts.command}
+COMMANDS = {"orders": orders.command, "signs": signs.command, "specs": specs.command, "verdicts": verdicts.command}
 
 
 def main() -> int:
